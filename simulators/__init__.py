@@ -1,0 +1,1 @@
+"""Simulators: seeded machines that wear, fail, drop out and lie, and the lines they speak over."""

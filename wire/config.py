@@ -1,0 +1,207 @@
+"""What `tocsin.toml` may say: one frozen struct a table, with units in the names; reads no file."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+import msgspec
+
+from wire.messages import NS_PER_S
+
+DurationNs = Annotated[int, msgspec.Meta(extra={"parse": "duration"})]  # written "100ms", "10s", "2h", "7d"
+Bytes = Annotated[int, msgspec.Meta(extra={"parse": "bytes"})]  # written "512MB", "2GB"
+
+HOUR_NS = 3600 * NS_PER_S
+DAY_NS = 24 * HOUR_NS
+
+
+class OnStart(StrEnum):
+    """What a source does that cannot start: try for ever, go on without it, or stop the program."""
+
+    RETRY = "retry"
+    IGNORE = "ignore"
+    FAIL = "fail"
+
+
+class _Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+    name: str = ""  # default: the type and its place, "serial-1"
+    on_start: OnStart = OnStart.RETRY
+    times: Literal["checked", "own"] = "checked"  # own: recorded data that keeps its times
+
+
+class SerialSource(_Source, frozen=True, kw_only=True, tag="serial"):
+    """Lines from a serial port."""
+
+    port: str  # "/dev/ttyUSB0", a stable path, or "usb:VID:PID/serial"
+    device: str
+    channels: tuple[str, ...] = ()  # empty: taken from the CSV header, JSON keys or named groups
+    baud: int = 9600
+    format: Literal["csv", "json", "regex"] = "csv"
+    separator: str = ","
+    pattern: str = ""  # for regex: named groups are channels, group "time" is the time
+    time_field: str = ""  # CSV column or JSON key that holds the time
+    checksum: Literal["none", "nmea"] = "none"
+    max_line_bytes: Bytes = 65536
+
+
+class MqttSource(_Source, frozen=True, kw_only=True, tag="mqtt"):
+    """Messages from an MQTT broker, acknowledged only when they are on disk."""
+
+    url: str = "mqtt://127.0.0.1:1883"  # mqtts:// for TLS
+    topics: tuple[str, ...] = ("plant/#",)
+    pattern: str = "plant/{device}/{channel}"  # a bare number; without /{channel} a JSON mapping
+    fields: Mapping[str, str] = {}  # channel name -> dotted path in the JSON; empty: every number in it
+    time_field: str = "time"  # dotted path; s, ms, us, ns or ISO 8601
+    client_id: str = ""  # default: tocsin-{edge name}-{source name}
+    username_env: str = ""
+    password_env: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    version: Literal["auto", "5", "3.1.1"] = "auto"
+    receive_maximum: int = 1000
+    session_expiry_ns: DurationNs = msgspec.field(name="session_expiry", default=7 * DAY_NS)
+
+
+class HostSource(_Source, frozen=True, kw_only=True, tag="host"):
+    """This machine's own load, memory, temperature, disk and network."""
+
+    device: str = "host"
+    every_ns: DurationNs = msgspec.field(name="every", default=NS_PER_S)
+
+
+class ReplaySource(_Source, frozen=True, kw_only=True, tag="replay"):
+    """Rows of a CSV file, at their own pace times `speed` (0 = as fast as possible)."""
+
+    path: str
+    device: str
+    separator: str = ","
+    time_field: str = "time"
+    ignore: tuple[str, ...] = ()  # columns that are no channels
+    speed: float = 1.0
+    moved_to_now: bool = False  # false: rows keep their own times
+    loop: bool = False
+
+
+Source = SerialSource | MqttSource | HostSource | ReplaySource
+
+
+class WhenFull(StrEnum):
+    """What gives way when the outbox is full."""
+
+    OLDEST = "oldest"
+    REFUSE = "refuse"
+
+
+class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The edge: its sources, and the bounds of its outbox."""
+
+    name: str = "edge"
+    sources: tuple[Source, ...] = ()
+    outbox_bytes: Bytes = 2_000_000_000
+    outbox_age_ns: DurationNs = msgspec.field(name="outbox_age", default=7 * DAY_NS)
+    when_full: WhenFull = WhenFull.OLDEST
+    past_ns: DurationNs = msgspec.field(name="past", default=24 * HOUR_NS)  # older claimed times are doubted
+    future_ns: DurationNs = msgspec.field(name="future", default=300 * NS_PER_S)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Static limits of a channel in its uom: alarm at or beyond; the alarm ends `deadband` inside again."""
+
+    HH: float | None = None
+    H: float | None = None
+    L: float | None = None
+    LL: float | None = None
+    deadband: float = 0.0
+    delay_ns: DurationNs = msgspec.field(name="delay", default=0)  # how long it must stand, in sensor time
+    cause: str = ""
+    consequence: str = ""
+    response: str = ""
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of a channel; None = not said here."""
+
+    uom: str | None = None
+    low: float | None = None  # physically possible range: a value outside it is a sensor fault
+    high: float | None = None
+    single: bool | None = None  # float32 is enough
+    silent_after_ns: DurationNs | None = msgspec.field(name="silent_after", default=None)
+    stuck_after_ns: DurationNs | None = msgspec.field(name="stuck_after", default=None)
+    limits: Limits | None = None
+
+
+class DeviceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of the devices that `match`; later rules override earlier ones, field by field."""
+
+    match: str
+    owner: str | None = None
+    every_ns: DurationNs | None = msgspec.field(name="every", default=None)
+    model: str | None = None  # none: the self-learning detector; "off": not watched by a model
+    running_when: str | None = None  # "current > 0.5 and speed >= 10"
+    silent_after_ns: DurationNs | None = msgspec.field(name="silent_after", default=None)
+    cause: str | None = None  # texts of this device's anomaly alarm
+    consequence: str | None = None
+    response: str | None = None
+    channels: Mapping[str, Channel] = {}  # keys may be globs
+
+
+class Console(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the page is served; another address than loopback needs a token in TOCSIN_TOKEN."""
+
+    listen: str = "127.0.0.1:8765"
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long the hot store keeps what; the oldest goes first, and `min_free` of the disk is never used."""
+
+    readings_ns: DurationNs = msgspec.field(name="readings", default=90 * DAY_NS)
+    scores_ns: DurationNs = msgspec.field(name="scores", default=90 * DAY_NS)
+    alarms_ns: DurationNs = msgspec.field(name="alarms", default=3650 * DAY_NS)
+    min_free: Bytes = 500_000_000
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of `tocsin.toml`. Relative paths are relative to the file."""
+
+    site: str = "site"
+    bus: str = "local:data/log.sqlite"
+    store: str = "duckdb:data/tocsin.duckdb"
+    registry: str = "folder:data/models"
+    edge: EdgeSettings = EdgeSettings()
+    devices: tuple[DeviceRule, ...] = ()
+    console: Console = Console()
+    retention: Retention = Retention()
+
+    def device(self, name: str) -> DeviceRule:
+        """All rules that match a device laid over each other; an unmatched device has a rule without fields."""
+        rule = DeviceRule(match=name)
+        for other in self.devices:
+            if fnmatchcase(name, other.match):
+                rule = _over(rule, other)
+        return rule
+
+
+def channel(rule: DeviceRule, name: str) -> Channel:
+    """All entries of a device's rule that match a channel laid over each other."""
+    found = Channel()
+    for pattern, entry in rule.channels.items():
+        if fnmatchcase(name, pattern):
+            found = _channel_over(found, entry)
+    return found
+
+
+def _over(under: DeviceRule, over: DeviceRule) -> DeviceRule:
+    said = {
+        f: v for f in over.__struct_fields__ if f not in {"match", "channels"} and (v := getattr(over, f)) is not None
+    }
+    channels = dict(under.channels)
+    for name, entry in over.channels.items():
+        channels[name] = _channel_over(channels.pop(name, Channel()), entry)
+    return msgspec.structs.replace(under, **said, channels=channels)
+
+
+def _channel_over(under: Channel, over: Channel) -> Channel:
+    said = {f: v for f in over.__struct_fields__ if (v := getattr(over, f)) is not None}
+    return msgspec.structs.replace(under, **said)

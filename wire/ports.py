@@ -1,0 +1,79 @@
+"""The ports that rooms meet at: where inputs are put durably, and where they are read in order."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from wire.messages import Action, Event, ModelChange, Tick, Verdict
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One time of one device as a source read it; `claimed_ns` None means "when it arrived". NaN = missing."""
+
+    device: str
+    channels: tuple[str, ...]
+    values: tuple[float, ...]
+    claimed_ns: int | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """How a source learns that its arrival is durable: `done` is called once, from another thread.
+
+    `key` names the delivery (client id, packet id, payload digest) so that a redelivery is known across restarts;
+    `again` says that the sender marked it as one.
+    """
+
+    key: bytes
+    done: Callable[[], None]
+    again: bool = False
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """What one read brought: committed whole or not at all."""
+
+    source: str
+    rows: Sequence[Row] = ()
+    events: Sequence[Event] = ()  # Refused, SourceState, Gap, Text, run events
+    own_times: bool = False
+    receipt: Receipt | None = None
+
+
+class FullError(Exception):
+    """The outbox is full and its policy is `refuse`; try again after `retry_after_s`."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        """Say when room is likely."""
+        super().__init__(f"outbox full, retry after {retry_after_s:g} s")
+        self.retry_after_s = retry_after_s
+
+
+class Intake(Protocol):
+    """Where sources put what they read."""
+
+    def put(self, arrival: Arrival) -> None:
+        """Queue an arrival for the next group commit (at most 50 ms away); raises FullError under `refuse`."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One record of the input log: its position and the envelope."""
+
+    pos: int
+    body: bytes
+
+
+class InputLog(Protocol):
+    """The ordered inputs as a processor reads them."""
+
+    def read(self, after: int, *, limit: int, wait_s: float) -> list[Entry]:
+        """Entries past position `after`, oldest first; waits up to `wait_s` while there are none."""
+
+    def confirm(self, pos: int) -> None:
+        """Everything up to `pos` is stored elsewhere and may go."""
+
+
+class Inbox(Protocol):
+    """Where people and shells put inputs; durable when `append` returns its position."""
+
+    def append(self, message: Action | Verdict | Tick | ModelChange) -> int:
+        """Write one input behind all that are there."""
