@@ -1,1 +1,1 @@
-"""Live processing: the pure scoring core, its alarms, and the thin shells that run it; knows no client of a broker or database."""
+"""Live processing: the pure scoring core, its alarms and the thin shells that run it; knows no broker or database."""
