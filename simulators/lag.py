@@ -11,11 +11,11 @@ assert _SIDE * _SIDE == CHUNK
 
 
 class Lag:
-    """y follows its input with time constant `tau_s`, starting settled on the first one."""
+    """y follows its input with time constant `tau_s`, starting from `begin`, or settled on its first input."""
 
-    def __init__(self, tau_s: float, every_ns: int) -> None:
+    def __init__(self, tau_s: float, every_ns: int, begin: float | None = None) -> None:
         self._keep = float(np.exp(-every_ns / (tau_s * 1e9)))
-        self._last: float | None = None
+        self._last = begin
 
     def follow(self, target: F64) -> F64:
         """The lagged course over one chunk."""

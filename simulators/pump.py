@@ -6,7 +6,7 @@ import numpy as np
 
 from simulators.chance import Chance
 from simulators.lag import Coloured, Lag
-from simulators.rows import F64, I64, Block, Channel, Machine, grid, rounded
+from simulators.rows import CHUNK, F64, I64, Block, Channel, Machine, grid, rounded
 from simulators.surroundings import HOUR_NS, MINUTE_NS, SECOND_NS, Schedule, air_c, is_on
 
 CHANNELS = (
@@ -17,6 +17,7 @@ CHANNELS = (
     Channel("flow", "l/min", 1, 210.0),
 )
 _TAUS_S = (4.0, 90.0, 5.0, 6.0, 8.0)  # how long the noise of each channel remembers
+_HEAT_S = 1500.0  # how slowly the bearing warms and cools
 _STATIC = 0.45  # share of the head that is there without flow: height and counter-pressure
 _STEEP = 0.25  # how much head the impeller loses towards full flow
 
@@ -33,7 +34,8 @@ class Pump(Machine):
 
     def chunks(self, *, start_ns: int, every_ns: int) -> Iterator[Block]:
         """Rows from the state of a machine that has long been in use."""
-        spin, valve, heat = Lag(3.0, every_ns), Lag(20.0, every_ns), Lag(1500.0, every_ns)
+        spin, valve = Lag(3.0, every_ns), Lag(20.0, every_ns)
+        heat = Lag(_HEAT_S, every_ns, self._heat_at(start_ns))
         colours = [Coloured(tau_s, every_ns) for tau_s in _TAUS_S]
         chunk = 0
         while True:
@@ -47,11 +49,21 @@ class Pump(Machine):
             yield Block(t_ns, rounded(self._sensed(values, slow, white[:, len(CHANNELS) :]), self.channels))
             chunk += 1
 
+    def _heat_at(self, start_ns: int) -> float:
+        """Temperature of the bearing at the start, from how the machine ran in the hours before."""
+        every_ns = int(5 * _HEAT_S * SECOND_NS) // CHUNK
+        t_ns = grid(start_ns - CHUNK * every_ns, every_ns, 0)
+        run = is_on(self._schedule, self._chance, t_ns).astype(np.float64)
+        physics = self._physics(t_ns, run, np.zeros(CHUNK), self._demand(t_ns), Lag(_HEAT_S, every_ns))
+        return float(physics[-1, 1])
+
     def _demand(self, t_ns: I64) -> F64:
         """Share of the full flow that the plant asks for: the day's curve, slow wander, and sudden steps."""
         chance = self._chance
         day = np.sin(2 * np.pi * (t_ns % (24 * HOUR_NS)) / (24 * HOUR_NS) - chance.trait("rush", 1.0, 3.0))
-        steps = 2.0 * chance.level("steps", t_ns // (25 * MINUTE_NS)) - 1.0
+        own_ns = t_ns + int(chance.trait("habit", 0.0, 24.0) * HOUR_NS)  # no two pumps step together
+        steps = 1.2 * chance.level("batches", own_ns // (25 * MINUTE_NS)) - 0.6
+        steps += 0.8 * chance.level("taps", own_ns // (41 * MINUTE_NS)) - 0.4
         demand: F64 = 0.78 + 0.06 * day + 0.05 * chance.wander("demand", t_ns, 3 * HOUR_NS) + 0.09 * steps
         return demand
 

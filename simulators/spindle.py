@@ -7,7 +7,7 @@ import numpy as np
 
 from simulators.chance import Chance
 from simulators.lag import Coloured, Lag
-from simulators.rows import F64, I64, Block, Channel, Machine, grid, rounded
+from simulators.rows import CHUNK, F64, I64, Block, Channel, Machine, grid, rounded
 from simulators.surroundings import HOUR_NS, MINUTE_NS, SECOND_NS, Schedule, air_c, is_on
 
 CHANNELS = (
@@ -18,6 +18,7 @@ CHANNELS = (
     Channel("load_x", "%", 1, 45.0),
     Channel("load_y", "%", 1, 35.0),
 )
+_HEAT_S = 1200.0  # how slowly the spindle warms and cools
 _TAUS_S = (2.0, 4.0, 60.0, 3.0, 2.0, 2.0)
 _TOOLS = 4
 _PHASES = 2 * _TOOLS + 1  # load the part, then cut and change for each tool; what is left of the takt is unloading
@@ -36,7 +37,8 @@ class Spindle(Machine):
 
     def chunks(self, *, start_ns: int, every_ns: int) -> Iterator[Block]:
         """Rows from the state of a machine that has long been in use."""
-        motor, drives, heat = Lag(0.9, every_ns), Lag(0.6, every_ns), Lag(1200.0, every_ns)
+        motor, drives = Lag(0.9, every_ns), Lag(0.6, every_ns)
+        heat = Lag(_HEAT_S, every_ns, self._heat_at(start_ns))
         colours = [Coloured(tau_s, every_ns) for tau_s in _TAUS_S]
         chunk = 0
         while True:
@@ -50,6 +52,15 @@ class Spindle(Machine):
             values = self._physics(t_ns, on, _Motion(speed, asked * on - speed, cut), heat)
             yield Block(t_ns, rounded(self._sensed(values, slow, white[:, len(CHANNELS) :]), self.channels))
             chunk += 1
+
+    def _heat_at(self, start_ns: int) -> float:
+        """Temperature of the spindle at the start, from how the machine ran in the hours before."""
+        every_ns = int(5 * _HEAT_S * SECOND_NS) // CHUNK
+        t_ns = grid(start_ns - CHUNK * every_ns, every_ns, 0)
+        on = is_on(self._schedule, self._chance, t_ns).astype(np.float64)
+        asked, feed = self._program.at(t_ns)
+        motion = _Motion(asked * on, np.zeros(CHUNK), feed * on)
+        return float(self._physics(t_ns, on, motion, Lag(_HEAT_S, every_ns))[-1, 2])
 
     def _physics(self, t_ns: I64, on: F64, motion: "_Motion", heat: Lag) -> F64:
         """The true values: the tool asks speed and force; force costs power, power and speed make heat."""

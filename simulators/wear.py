@@ -20,7 +20,7 @@ class BearingWear(Fault):
     needs = ("vibration_rms",)
 
     def _altered(self, stretches: Iterator[Stretch], every_ns: int) -> Iterator[Block]:
-        heat = Lag(900.0, every_ns)
+        heat = Lag(900.0, every_ns, 0.0)
         for part in stretches:
             values = part.block.values.copy()
             s = part.severity
@@ -71,7 +71,7 @@ class Overheating(Fault):
     lag_s: ClassVar[float] = 600.0
 
     def _altered(self, stretches: Iterator[Stretch], every_ns: int) -> Iterator[Block]:
-        heat = Lag(self.lag_s, every_ns)
+        heat = Lag(self.lag_s, every_ns, 0.0)
         for part in stretches:
             values = part.block.values.copy()
             warmer = heat.follow(np.where(self._runs(values), 45.0 * part.severity, 0.0))
