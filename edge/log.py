@@ -1,0 +1,293 @@
+"""The log of one edge: outbox on disk and bus of the box at once; knows nothing of sources."""
+
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from edge import records
+from edge.clock import Clock, SystemClock
+from edge.lane import Delivered, Draft, Group, Lane
+from edge.logfile import LogError, open_file, transaction, translated
+from edge.records import Bounds, Kind
+from edge.room import Rate, Status
+from wire.config import DAY_NS, EdgeSettings, WhenFull
+from wire.envelope import pack
+from wire.messages import NS_PER_S, Action, ModelChange, Tick, Verdict
+from wire.ports import Entry, FullError
+
+SMALLEST_BYTES = 64 * 1024
+APPENDED_BYTES = 1024 * 1024  # what people and shells write may wait up to this, whatever the policy
+RETRY_S = 2.0
+
+
+def _new_lane() -> str:
+    return uuid.uuid4().hex
+
+
+class LocalLog:
+    """An SQLite file that keeps inputs in one order until they are confirmed.
+
+    Safe to use from several threads. Full means `bytes_bound` bytes on disk or, under `oldest`, records older than
+    `age_ns`; then the oldest unread batches give way, each loss a Gap in the next batch, written in the same
+    transaction. Records in a reader's hands (read, not confirmed) give way to nobody. Under `refuse` no record gives
+    way and `room_bytes` falls to 0. What people wrote never gives way; it is refused beyond APPENDED_BYTES.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        edge: str,
+        bytes_bound: int = 2_000_000_000,
+        age_ns: int = 7 * DAY_NS,
+        when_full: WhenFull = WhenFull.OLDEST,
+        clock: Clock | None = None,
+        new_lane: Callable[[], str] = _new_lane,
+    ) -> None:
+        if bytes_bound < SMALLEST_BYTES:
+            msg = f"an outbox of {bytes_bound} bytes is too small, it needs at least {SMALLEST_BYTES}"
+            raise ValueError(msg)
+        self.edge = edge
+        self._path = path
+        self._bounds = Bounds(bytes_bound, age_ns, when_full)
+        self._clock = clock or SystemClock()
+        self._new_lane = new_lane
+        self._news = threading.Condition(threading.RLock())  # guards all below, and wakes readers
+        self._db: sqlite3.Connection | None = None
+        self._lane = Lane(edge=edge, log="")
+        self._last_pos = 0
+        self._in_hands = 0  # read up to here by this process
+        self._appended = 0  # bytes that people wrote and that wait
+        self._rate = Rate()
+        self._trouble = ""
+
+    @classmethod
+    def of(cls, path: Path, settings: EdgeSettings, *, clock: Clock | None = None) -> Self:
+        """The log that the settings of an edge describe."""
+        return cls(
+            path,
+            edge=settings.name,
+            bytes_bound=settings.outbox_bytes,
+            age_ns=settings.outbox_age_ns,
+            when_full=settings.when_full,
+            clock=clock,
+        )
+
+    def __enter__(self) -> Self:
+        """Open the file and take up the lane where it ended. Raises LogError."""
+        with self._news:
+            db = open_file(self._path)
+            try:
+                with translated(self._path):
+                    self._load(db)
+            except BaseException:
+                db.close()
+                raise
+            self._db = db
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file; readers that wait get an empty list."""
+        with self._news:
+            db, self._db = self._db, None
+            if db is not None:
+                db.close()
+            self._news.notify_all()
+
+    def commit(self, group: Group) -> list[int]:
+        """Write a group durably and return the positions of its batches.
+
+        Raises LogError (DiskError may pass: try again); then nothing was written.
+        """
+        with self._news:
+            try:
+                with self._writing() as db:
+                    lane, positions = self._write(db, group)
+            except LogError as error:
+                self._trouble = str(error)
+                raise
+            self._trouble = ""
+            self._rate.add(self._clock.monotonic_ns(), max(0, lane.bytes - self._lane.bytes))
+            self._lane = lane
+            self._announce(positions)
+            return positions
+
+    @property
+    def last_clock_ns(self) -> int:
+        """The lane's clock at the last commit, 0 before the first."""
+        return self._lane.clock_ns
+
+    @property
+    def room_bytes(self) -> int | None:
+        """Bytes until the bound, as records lie on disk; None where the oldest gives way."""
+        if self._bounds.when_full is WhenFull.OLDEST:
+            return None
+        return max(0, self._bounds.size - self._lane.bytes)
+
+    def heard(self) -> dict[str, int]:
+        """When the newest committed arrival of each source came."""
+        with self._reading() as db:
+            return dict(db.execute("SELECT source, last_ns FROM heard"))
+
+    def deliveries(self) -> list[Delivered]:
+        """The keys of committed deliveries, oldest first."""
+        with self._reading() as db:
+            rows = db.execute("SELECT place, source, keys FROM delivery ORDER BY place").fetchall()
+        decode = msgspec.msgpack.Decoder(tuple[bytes, ...]).decode
+        return [Delivered(place, source, decode(keys)) for place, source, keys in rows]
+
+    def status(self) -> Status:
+        """How full the log is, and how long that can go on."""
+        with self._reading() as db:
+            oldest = db.execute("SELECT clock_ns FROM record ORDER BY pos LIMIT 1").fetchone()
+            age_ns = max(0, self._clock.now_ns() - oldest[0]) if oldest else 0
+            rate = self._rate.per_hour(self._clock.monotonic_ns())
+            return Status(
+                lane=self._lane,
+                last_pos=self._last_pos,
+                bytes_bound=self._bounds.size,
+                oldest_age_s=age_ns / NS_PER_S,
+                bytes_per_hour=rate,
+                hours_left=max(0, self._bounds.size - self._lane.bytes) / rate if rate else None,
+                trouble=self._trouble,
+            )
+
+    def append(self, message: Action | Verdict | Tick | ModelChange) -> int:
+        """Write one input of a person or a shell durably and return its position. Raises FullError, LogError."""
+        body = pack(message)
+        cost = records.cost(body)
+        with self._news:
+            if self._appended + cost > APPENDED_BYTES:
+                raise FullError(RETRY_S)
+            lane = msgspec.structs.replace(self._lane, bytes=self._lane.bytes + cost)
+            with self._writing() as db:
+                pos = records.insert(db, Kind.PERSON, clock_ns=self._clock.now_ns(), rows=0, body=body)
+                _save(db, lane)
+            self._lane = lane
+            self._appended += cost
+            self._announce([pos])
+            return pos
+
+    def read(self, after: int, *, limit: int, wait_s: float) -> list[Entry]:
+        """Entries past position `after`, oldest first; waits up to `wait_s` while there are none.
+
+        Positions may jump where records gave way. Returns early, with nothing, when the log is closed.
+        """
+        deadline = time.monotonic() + wait_s
+        with self._news:
+            while self._db is not None:
+                if self._last_pos > after and (found := self._entries(after, limit)):
+                    return found
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    break
+                self._news.wait(left_s)
+            return []
+
+    def confirm(self, pos: int) -> None:
+        """Everything up to `pos` is stored elsewhere and goes.
+
+        Not synced by itself: after a power cut a confirmed record may be there again, for the reader to skip.
+        """
+        with self._news:
+            with self._writing(synced=False) as db:
+                rows, size, appended = records.delete(db, up_to=pos)
+                old = self._lane
+                lane = msgspec.structs.replace(
+                    old, bytes=old.bytes - size, waiting=old.waiting - rows, confirmed=old.confirmed + rows
+                )
+                if lane != old:
+                    _save(db, lane)
+            self._lane = lane
+            self._appended -= appended
+
+    def _load(self, db: sqlite3.Connection) -> None:
+        found = db.execute("SELECT body FROM lane").fetchone()
+        lane = msgspec.json.decode(found[0], type=Lane) if found else Lane(edge="", log="")
+        if lane.edge != self.edge or not found:
+            # (edge, log, seq) names a batch for ever, so a renamed edge begins a lane of its own.
+            lane = msgspec.structs.replace(lane, edge=self.edge, log=self._new_lane(), seq=0)
+            with transaction(db):
+                _save(db, lane)
+        sequence = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").fetchone()
+        appended = db.execute("SELECT sum(bytes) FROM record WHERE kind = ?", (Kind.PERSON,)).fetchone()
+        self._lane = lane
+        self._last_pos = sequence[0] if sequence else 0
+        self._appended = appended[0] or 0
+        self._in_hands = 0
+
+    def _write(self, db: sqlite3.Connection, group: Group) -> tuple[Lane, list[int]]:
+        need = sum(records.cost(pack(self._lane.next(draft, clock_ns=group.clock_ns))) for draft in group.drafts)
+        lane, gaps = self._bounds.make_room(
+            db, self._lane, need=need, clock_ns=max(group.clock_ns, self._lane.clock_ns), after=self._in_hands
+        )
+        positions = []
+        for place, given in enumerate(group.drafts):
+            draft = Draft(given.frames, gaps + given.events) if gaps and place == 0 else given
+            batch = lane.next(draft, clock_ns=group.clock_ns)
+            body = pack(batch)
+            lane = lane.after(batch, cost=records.cost(body))
+            rows = sum(frame.rows for frame in draft.frames)
+            positions.append(records.insert(db, Kind.BATCH, clock_ns=batch.clock_ns, rows=rows, body=body))
+        lane = msgspec.structs.replace(lane, moved=lane.moved + group.moved)
+        _save(db, lane)
+        _remember(db, group)
+        return lane, positions
+
+    def _announce(self, positions: list[int]) -> None:
+        self._last_pos = max([self._last_pos, *positions])
+        self._news.notify_all()
+
+    def _entries(self, after: int, limit: int) -> list[Entry]:
+        with self._reading() as db:
+            found = records.entries(db, after, limit=limit)
+        if found:
+            self._in_hands = max(self._in_hands, found[-1].pos)
+        return found
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            msg = f"the log {self._path} is not open"
+            raise LogError(msg)
+        return self._db
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._news, translated(self._path):
+            yield self._connection()
+
+    @contextmanager
+    def _writing(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        db = self._connection()
+        with translated(self._path):
+            if not synced:
+                db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with transaction(db):
+                    yield db
+            finally:
+                if not synced:
+                    db.execute("PRAGMA synchronous = FULL")
+
+
+def _save(db: sqlite3.Connection, lane: Lane) -> None:
+    db.execute("INSERT OR REPLACE INTO lane VALUES (1, ?)", (msgspec.json.encode(lane).decode(),))
+
+
+def _remember(db: sqlite3.Connection, group: Group) -> None:
+    db.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?)", list(group.heard.items()))
+    db.executemany(
+        "INSERT INTO delivery VALUES (?, ?, ?)",
+        [(d.place, d.source, msgspec.msgpack.encode(d.keys)) for d in group.delivered],
+    )
+    db.executemany("DELETE FROM delivery WHERE place = ?", [(place,) for place in group.forgotten])
