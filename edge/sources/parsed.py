@@ -1,0 +1,42 @@
+"""What a line or a payload turns out to be: numbers, a header, or unread with a reason."""
+
+from typing import Protocol
+
+import msgspec
+
+MAX_NUMBERS = 4096  # of one row; more is a file that lost its way, not a device
+MAX_NAME = 200  # characters of a channel's name
+NOT_TEXT = "not text: wrong baud rate or line noise?"
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """One row's numbers (NaN = missing), the time it claims, and what it said in words."""
+
+    channels: tuple[str, ...]
+    values: tuple[float, ...]
+    claimed_ns: int | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The line names columns; `text` is what it said."""
+
+    text: str
+
+
+class Unread(msgspec.Struct, frozen=True):
+    """Why this is no row; names the place, never the value, so that equal faults have equal reasons."""
+
+    reason: str
+
+
+Outcome = Parsed | Header | Unread
+
+
+class Parser(Protocol):
+    """Reads lines of one format."""
+
+    starts_are_certain: bool  # a line that parses cannot be the torn tail of a longer one
+
+    def parse(self, line: bytes) -> Outcome:
+        """Read one line without its end; never raises, whatever the bytes."""
