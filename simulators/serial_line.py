@@ -14,6 +14,7 @@ from simulators.speaker import Speaker
 class SerialLine(Speaker):
     """Says rows as lines on a pseudo-terminal that any serial reader can open at `path`.
 
+    As many boards do, the device restarts when its port is opened: an empty line, then the header, then rows.
     When nobody reads, bytes are lost and counted; with `flow_control` the device waits instead (RTS/CTS).
     """
 
@@ -40,6 +41,7 @@ class SerialLine(Speaker):
         self._lock = threading.Lock()
         self._port = Port(link, buffer_bytes=buffer_bytes)
         self._rows_to_header = 0
+        self._awake = False  # somebody had the port open at the last row
 
     @property
     def path(self) -> str:
@@ -68,10 +70,9 @@ class SerialLine(Speaker):
             self._port.unplug()
 
     def replug(self) -> None:
-        """Put the plug in again; the device starts with its header."""
+        """Put the plug in again."""
         with self._lock:
             self._port.replug()
-            self._rows_to_header = 0
 
     def _open(self) -> None:
         self._port.replug()
@@ -82,26 +83,31 @@ class SerialLine(Speaker):
 
     def _say(self, block: Block, at_ns: int) -> None:
         for i, (t_ns, values) in enumerate(zip(block.t_ns.tolist(), block.values.tolist(), strict=True)):
-            line = self._header_when_due() + self._form.row(self.machine.channels, t_ns, values)
-            if not self._sent(self.machine.garbled(line, at_ns + i * self._every_ns)):
+            if not self._clear_to_send():
                 return
+            line = self._opening() + self._form.row(self.machine.channels, t_ns, values)
+            with self._lock:
+                self._port.write(self.machine.garbled(line, at_ns + i * self._every_ns))
             self.produced += 1
 
-    def _header_when_due(self) -> bytes:
-        due = self._rows_to_header <= 0
-        self._rows_to_header = (self._form.header_every if due else self._rows_to_header) - 1
-        return self._form.header(self.machine.channels) if due else b""
-
-    def _sent(self, line: bytes) -> bool:
-        """Write a line, or with flow control wait until it can be written; false when stopped before."""
-        while self._flow_control and not self._clear_to_send():
-            if self._wait(0.005):
-                return False
-        with self._lock:
-            self._port.write(line)
-        return True
+    def _opening(self) -> bytes:
+        """What goes before a row: nothing mostly, the header now and then, and a fresh line after an opening."""
+        slept, self._awake = not self._awake, self.listened_to
+        opened = slept and self._awake
+        self._rows_to_header -= 1
+        if not opened and self._rows_to_header > 0:
+            return b""
+        self._rows_to_header = self._form.header_every
+        return (self._form.end if opened else b"") + self._form.header(self.machine.channels)
 
     def _clear_to_send(self) -> bool:
+        """With flow control wait until the reader takes bytes; false when stopped before."""
+        while self._flow_control and not self._ready():
+            if self._wait(0.005):
+                return False
+        return True
+
+    def _ready(self) -> bool:
         with self._lock:
             return self._port.listened_to and self._port.flush() and self._port.room_within(0.0)
 

@@ -26,7 +26,7 @@ def speak(
     url: str = "mqtt://127.0.0.1:1883",
     payload: Literal["json", "numbers"] = "json",
 ) -> Speaker:
-    """A speaker that begins when it is entered, as in `with speak(pump, "serial", link=Path("pump")) as line`.
+    """Choose how a machine speaks; it begins when the speaker is entered (`with`).
 
     `link` and `flow_control` matter to serial, `url` and `payload` to MQTT, `form` to serial and stdout.
     Without `start_ns` the first row is due now; rows are 100 ms apart.
