@@ -9,8 +9,14 @@ import msgspec
 
 from wire.messages import NS_PER_S
 
-DurationNs = Annotated[int, msgspec.Meta(extra={"parse": "duration"})]  # written "100ms", "10s", "2h", "7d"
-Bytes = Annotated[int, msgspec.Meta(extra={"parse": "bytes"})]  # written "512MB", "2GB"
+DurationNs = Annotated[int, msgspec.Meta(gt=0, extra={"parse": "duration"})]  # written "100ms", "10s", "2h", "7d"
+DelayNs = Annotated[int, msgspec.Meta(ge=0, extra={"parse": "duration"})]  # "0s" is none
+Bytes = Annotated[int, msgspec.Meta(ge=0, extra={"parse": "bytes"})]  # written "512MB", "2GB"
+LineBytes = Annotated[int, msgspec.Meta(ge=16, le=16_777_216, extra={"parse": "bytes"})]
+OutboxBytes = Annotated[int, msgspec.Meta(ge=1_000_000, extra={"parse": "bytes"})]
+Baud = Annotated[int, msgspec.Meta(ge=1, le=20_000_000)]
+UShort = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0.0)]
 
 HOUR_NS = 3600 * NS_PER_S
 DAY_NS = 24 * HOUR_NS
@@ -36,13 +42,13 @@ class SerialSource(_Source, frozen=True, kw_only=True, tag="serial"):
     port: str  # "/dev/ttyUSB0", a stable path, or "usb:VID:PID/serial"
     device: str
     channels: tuple[str, ...] = ()  # empty: taken from the CSV header, JSON keys or named groups
-    baud: int = 9600
+    baud: Baud = 9600
     format: Literal["csv", "json", "regex"] = "csv"
     separator: str = ","
     pattern: str = ""  # for regex: named groups are channels, group "time" is the time
     time_field: str = ""  # CSV column or JSON key that holds the time
     checksum: Literal["none", "nmea"] = "none"
-    max_line_bytes: Bytes = 65536
+    max_line_bytes: LineBytes = 65536
 
 
 class MqttSource(_Source, frozen=True, kw_only=True, tag="mqtt"):
@@ -60,7 +66,7 @@ class MqttSource(_Source, frozen=True, kw_only=True, tag="mqtt"):
     cert_file: str = ""
     key_file: str = ""
     version: Literal["auto", "5", "3.1.1"] = "auto"
-    receive_maximum: int = 1000
+    receive_maximum: UShort = 1000
     session_expiry_ns: DurationNs = msgspec.field(name="session_expiry", default=7 * DAY_NS)
 
 
@@ -79,7 +85,7 @@ class ReplaySource(_Source, frozen=True, kw_only=True, tag="replay"):
     separator: str = ","
     time_field: str = "time"
     ignore: tuple[str, ...] = ()  # columns that are no channels
-    speed: float = 1.0
+    speed: NotNegative = 1.0
     moved_to_now: bool = False  # false: rows keep their own times
     loop: bool = False
 
@@ -99,7 +105,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     name: str = "edge"
     sources: tuple[Source, ...] = ()
-    outbox_bytes: Bytes = 2_000_000_000
+    outbox_bytes: OutboxBytes = 2_000_000_000
     outbox_age_ns: DurationNs = msgspec.field(name="outbox_age", default=7 * DAY_NS)
     when_full: WhenFull = WhenFull.OLDEST
     past_ns: DurationNs = msgspec.field(name="past", default=24 * HOUR_NS)  # older claimed times are doubted
@@ -113,8 +119,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     H: float | None = None
     L: float | None = None
     LL: float | None = None
-    deadband: float = 0.0
-    delay_ns: DurationNs = msgspec.field(name="delay", default=0)  # how long it must stand, in sensor time
+    deadband: NotNegative = 0.0
+    delay_ns: DelayNs = msgspec.field(name="delay", default=0)  # how long it must stand, in sensor time
     cause: str = ""
     consequence: str = ""
     response: str = ""
@@ -190,6 +196,13 @@ def channel(rule: DeviceRule, name: str) -> Channel:
         if fnmatchcase(name, pattern):
             found = _channel_over(found, entry)
     return found
+
+
+def source_names(edge: EdgeSettings) -> tuple[str, ...]:
+    """The name of each source: its own, or its type and its place among all, counted from 1."""
+    return tuple(
+        source.name or f"{source.__struct_config__.tag}-{place}" for place, source in enumerate(edge.sources, start=1)
+    )
 
 
 def _over(under: DeviceRule, over: DeviceRule) -> DeviceRule:
