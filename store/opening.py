@@ -1,0 +1,108 @@
+"""Opening the DuckDB file: its settings, and the database's errors in our words.
+
+The database may use `MEMORY`, two threads and no file but its own: no extension is fetched or loaded, nothing is read
+or written elsewhere, and settings cannot be changed by a query.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from store.errors import (
+    StoreBrokenError,
+    StoreDamagedError,
+    StoreError,
+    StoreForeignError,
+    StoreLockedError,
+    StoreMissingError,
+)
+from store.port import StoreFullError
+from store.schema import prepare
+
+MEMORY = "128MB"
+WAL_BYTES = 32_000_000  # the write-ahead log is folded into the file at this size
+_NO_ROOM = ("No space left", "File too large", "Disk quota", "Out of Disk", "max_temp_directory_size")
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 2,
+    "memory_limit": MEMORY,
+    "checkpoint_threshold": f"{WAL_BYTES}B",
+    "write_buffer_row_group_count": 1,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+    "enable_external_access": False,
+}
+
+
+def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open the file, make its tables where it is new. Raises a StoreError that says what to do."""
+    if read_only and not path.exists():
+        raise StoreMissingError(path)
+    if not read_only:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    con = _open(path, read_only=read_only)
+    try:
+        with translated(path):
+            con.execute("SET lock_configuration = true")
+            prepare(con, path, read_only=read_only)
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    settings = _SETTINGS | {"temp_directory": f"{path}.tmp"}
+    try:
+        return duckdb.connect(str(path), read_only=read_only, config=settings)
+    except duckdb.Error as error:
+        raise _why_not_open(path, error) from error
+
+
+def _why_not_open(path: Path, error: duckdb.Error) -> StoreError | StoreFullError:
+    said = _first_line(error)
+    if "lock on file" in said or "different configuration" in said:
+        return StoreLockedError(path)
+    if "not a valid DuckDB" in said:
+        return StoreForeignError(path, "not a DuckDB file")
+    if _is_full(error):
+        return StoreFullError(f"no room to open {path}: {said}")
+    if path.exists() and not os.access(path, os.R_OK):
+        return StoreBrokenError(f"{path} may not be read by this user: give it the rights, or run as its owner")
+    if isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.InternalException):
+        return StoreDamagedError(path, said)
+    return StoreBrokenError(f"{path}: {said}")
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Run database calls; what the database raises leaves as a StoreError or StoreFullError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        said = _first_line(error)
+        if _is_full(error):
+            msg = f"no room for {path}: {said}"
+            raise StoreFullError(msg) from error
+        if isinstance(error, duckdb.SerializationException) or "checksum" in said.lower():
+            raise StoreDamagedError(path, said) from error
+        msg = f"{path}: {said}"
+        raise StoreBrokenError(msg) from error
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            msg = f"no room beside {path}: {error}"
+            raise StoreFullError(msg) from error
+        raise
+
+
+def _is_full(error: duckdb.Error) -> bool:
+    return any(words in str(error) for words in _NO_ROOM)
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,84 @@
+"""Reading back what a commit left besides rows: records, channel sets, scorers, tables; writes nothing."""
+
+from typing import TypeVar
+
+import duckdb
+import msgspec
+
+from store.ledger import DeviceRecord, Record, SourceRecord
+from store.port import Accounts
+from store.sets import ChannelSet, Scorer
+from wire.messages import Liveness
+
+_Record = TypeVar("_Record", bound=Record)
+
+# What the names in table `latest` begin with; state parts and the progress stand beside these records.
+KINDS: dict[type, str] = {
+    DeviceRecord: "device",
+    Accounts: "accounts",
+    Liveness: "liveness",
+    SourceRecord: "source",
+}
+STATE = "state/"
+PROGRESS = "progress"
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far the store is: the cursor, and the number of commits so far."""
+
+    cursor: int = 0
+    commits: int = 0
+
+
+def progress(con: duckdb.DuckDBPyConnection) -> Progress:
+    """Where the last commit ended."""
+    row = con.execute("SELECT body FROM latest WHERE name = ?", [PROGRESS]).fetchone()
+    return msgspec.msgpack.decode(row[0], type=Progress) if row else Progress()
+
+
+def state(con: duckdb.DuckDBPyConnection) -> dict[str, bytes]:
+    """All parts of the core state."""
+    rows = con.execute("SELECT name, body FROM latest WHERE starts_with(name, ?)", [STATE]).fetchall()
+    return {name.removeprefix(STATE): body for name, body in rows}
+
+
+def records(con: duckdb.DuckDBPyConnection, kind: type[_Record]) -> list[_Record]:
+    """All records of one kind, by name."""
+    decode = msgspec.msgpack.Decoder(kind).decode
+    prefix = KINDS[kind] + "/"
+    rows = con.execute("SELECT body FROM latest WHERE starts_with(name, ?) ORDER BY name", [prefix]).fetchall()
+    return [decode(body) for (body,) in rows]
+
+
+def sets(con: duckdb.DuckDBPyConnection, device: str | None = None) -> list[ChannelSet]:
+    """All channel sets, or those of one device."""
+    rows = con.execute(
+        "SELECT id, edge, device, channels, width FROM sets WHERE device = $1 OR $1 IS NULL ORDER BY id", [device]
+    ).fetchall()
+    return [ChannelSet(id_, edge, name, tuple(channels), width) for id_, edge, name, channels, width in rows]
+
+
+def scorers(con: duckdb.DuckDBPyConnection, device: str | None = None) -> list[Scorer]:
+    """All scorers, or those of one device."""
+    rows = con.execute(
+        "SELECT id, edge, device, model, version, channels FROM scorers WHERE device = $1 OR $1 IS NULL ORDER BY id",
+        [device],
+    ).fetchall()
+    return [
+        Scorer(id_, edge, name, model, version, tuple(channels)) for id_, edge, name, model, version, channels in rows
+    ]
+
+
+def widths(con: duckdb.DuckDBPyConnection) -> list[int]:
+    """The widths there are tables for."""
+    rows = con.execute(
+        "SELECT view_name FROM duckdb_views() WHERE view_name LIKE 'readings\\_%' ESCAPE '\\'"
+    ).fetchall()
+    return sorted(int(name.rpartition("_")[2]) for (name,) in rows)
+
+
+def count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many rows a table has."""
+    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert row is not None
+    return int(row[0])
