@@ -23,8 +23,8 @@ class BearingWear(Fault):
         heat = Lag(900.0, every_ns, 0.0)
         for part in stretches:
             values = part.block.values.copy()
-            s = part.severity
-            warmer = heat.follow(np.where(self._runs(values), 25.0 * s**2, 0.0))
+            s = np.where(self._runs(values), part.severity, 0.0)
+            warmer = heat.follow(25.0 * s**2)
             drawn = self._chance.noise("knocks", part.chunk, 2)
             knocks = np.where(np.abs(drawn[:, 0]) > _TENTH, np.abs(drawn[:, 1]), 0.0)
             values[:, self.column("vibration_rms")] *= 1.0 + 3.0 * s + 1.5 * s * knocks

@@ -262,11 +262,11 @@ def test_numbers_have_holes_only_when_the_loss_is_outside_of_them() -> None:
     assert len(outside) < outside[-1]
 
 
-def test_a_stopped_machine_neither_leaks_nor_heats() -> None:
+def test_a_stopped_machine_neither_shakes_leaks_nor_heats() -> None:
     machine = Pump(seed=9, schedule=Schedule.SHIFTS)
     night_ns = START_NS + 2 * 3600 * SECOND_NS
     course = Course(onset_ns=0)
-    for kind in (Leak, Overheating, Imbalance):
+    for kind in (BearingWear, Leak, Overheating, Imbalance):
         blocks = [
             next(m.blocks(start_ns=night_ns, every_ns=SECOND_NS, block=3600)) for m in (machine, kind(machine, course))
         ]
