@@ -1,0 +1,83 @@
+"""Everything that is wrong with a config, also what only this machine can tell: files, variables, conditions."""
+
+import ipaddress
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+
+from wire.config import Config, MqttSource, ReplaySource, source_names
+from wire.problem import Problem, SettingsError
+from wire.settings import Loaded, load
+
+TOKEN = "TOCSIN_TOKEN"  # noqa: S105 -- the name of the variable
+
+
+def check(path: Path, *, environ: Mapping[str, str] = os.environ) -> list[Problem]:
+    """All problems of a config file, none if it can be run here."""
+    folder = path.absolute().parent
+    try:
+        load(path, checks=(partial(problems, folder=folder, environ=environ),))
+    except SettingsError as error:
+        return list(error.problems)
+    return []
+
+
+def problems(config: Config, *, folder: Path, environ: Mapping[str, str]) -> list[Problem]:
+    """What is wrong with a config whose every value is right by itself."""
+    loaded = Loaded(config=config, folder=folder)
+    return list(chain(_files(loaded), _variables(config, environ), _conditions(config), _console(config, environ)))
+
+
+def _files(loaded: Loaded) -> Iterator[Problem]:
+    for place, source in enumerate(loaded.config.edge.sources):
+        keys: tuple[str, ...] = ()
+        if isinstance(source, MqttSource):
+            keys = ("ca_file", "cert_file", "key_file")
+        elif isinstance(source, ReplaySource):
+            keys = ("path",)
+        for key in keys:
+            written = str(getattr(source, key))
+            if written and not (path := loaded.path(written)).is_file():
+                yield Problem(key=f"edge.sources[{place}].{key}", what=f"there is no file {path}")
+
+
+def _variables(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
+    names = source_names(config.edge)
+    for place, source in enumerate(config.edge.sources):
+        if isinstance(source, MqttSource):
+            for key in ("username_env", "password_env"):
+                variable = str(getattr(source, key))
+                if variable and not environ.get(variable):
+                    what = f"the environment variable {variable} is not set, and {names[place]} needs it to log in"
+                    yield Problem(key=f"edge.sources[{place}].{key}", what=what)
+
+
+def _conditions(config: Config) -> Iterator[Problem]:
+    if find_spec("numpy") is None:  # an edge alone neither scores nor reads conditions
+        return
+    from stream.running import RunningError, parse  # noqa: PLC0415 -- see above
+
+    for place, rule in enumerate(config.devices):
+        if rule.running_when is not None:
+            try:
+                parse(rule.running_when)
+            except RunningError as error:
+                what = f'{error}; write comparisons joined by and/or, such as "current > 0.5 and speed >= 10"'
+                yield Problem(key=f"devices[{place}].running_when", what=what)
+
+
+def _console(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
+    host = config.console.listen.rpartition(":")[0].strip("[]")
+    if not _is_loopback(host) and not environ.get(TOKEN):
+        what = f"{host} can be reached from other machines: set a token in the environment variable {TOKEN}"
+        yield Problem(key="console.listen", what=f'{what}, or listen on "127.0.0.1"')
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
