@@ -1,0 +1,187 @@
+"""Messages from an MQTT broker, acknowledged only when they are on disk."""
+
+import os
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from hashlib import blake2b
+
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from edge.source import SourceError
+from edge.sources.mqtt_broker import UnreachableError, broker, login
+from edge.sources.mqtt_link import V5, V311, MqttLink, Peer, VersionRefusedError
+from edge.sources.mqtt_messages import MessageReader
+from wire.config import Config
+from wire.config import MqttSource as Settings
+from wire.messages import Gap
+from wire.ports import Arrival, FullError, Intake, Receipt
+
+GRACE_S = 0.1
+AGAIN_S = 1.0  # between tries to reach a broker that was there before
+_VERSIONS: Mapping[str, tuple[MQTTProtocolVersion, ...]] = {"auto": (V5, V311), "5": (V5,), "3.1.1": (V311,)}
+_WORDS = {V5: "MQTT 5", V311: "MQTT 3.1.1"}
+_MAX_RECEIVE = 65535
+
+
+def build(settings: Settings, *, name: str, config: Config) -> "MqttSource":
+    """Make the source that the settings describe; raises ValueError naming a setting that cannot be."""
+    return MqttSource(settings, name=name, client_id=settings.client_id or f"tocsin-{config.edge.name}-{name}")
+
+
+class MqttSource:
+    """Subscribes to topics of one broker with QoS 1 and a session that the broker keeps while this edge is away.
+
+    When the outbox refuses, messages wait here unacknowledged, at most `receive_maximum` of them, and the broker sends
+    no more; the connection stays alive. One that sends more all the same is left until there is room: it keeps what
+    was not acknowledged. Messages of QoS 0 are not kept by anyone: those that come meanwhile end in a counted gap.
+    Once it was connected, a broker that is away is tried every second or so, not at the supervisor's growing pace.
+    """
+
+    acknowledged = True
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        name: str,
+        client_id: str,
+        environ: Mapping[str, str] = os.environ,
+        clock_ns: Callable[[], int] = time.time_ns,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        if not settings.topics:
+            msg = "topics: name at least one"
+            raise ValueError(msg)
+        if not 1 <= settings.receive_maximum <= _MAX_RECEIVE:
+            msg = f"receive_maximum: expected 1 to {_MAX_RECEIVE}, got {settings.receive_maximum}"
+            raise ValueError(msg)
+        self.name = name
+        self._settings = settings
+        self._there = broker(settings.url)
+        self._client_id = client_id
+        self._environ = environ
+        self._clock_ns = clock_ns
+        self._monotonic_s = monotonic_s
+        self._rng = rng or random.Random()
+        self._reader = MessageReader(
+            source=name, pattern=settings.pattern, fields=settings.fields, time_field=settings.time_field
+        )
+        self._heard_ns = 0  # last sign of the session; 0: never connected in this run of the program
+        self._held: deque[Arrival] = deque()  # while the outbox is full; at most receive_maximum
+        self._dropped = 0  # messages of QoS 0 that came meanwhile
+        self._dropped_ns = 0  # since when
+        self._retry_s = 0.0
+
+    def run(self, intake: Intake, stop: threading.Event, connected: Callable[[str], None]) -> None:
+        """Connect and put messages until stopped; raises SourceError when the connection is lost or refused."""
+        self._held.clear()  # unacknowledged, so the broker sends them again
+        away_ns = self._heard_ns
+        link = self._link(intake, stop)
+        if link is None:
+            return
+        try:
+            self._greet(link, intake, away_ns)
+            connected(f"subscribed to {', '.join(self._settings.topics)} at {self._there}, {_WORDS[link.version]}")
+            while not stop.is_set():
+                link.turn()
+                self._offer_held(intake)
+        finally:
+            link.close(grace_s=GRACE_S)
+
+    def _link(self, intake: Intake, stop: threading.Event) -> MqttLink | None:
+        while not stop.is_set():
+            try:
+                return self._opened(intake, stop)
+            except UnreachableError:
+                if not self._heard_ns:
+                    raise
+            stop.wait(self._rng.uniform(0.5, 1.5) * AGAIN_S)
+        return None
+
+    def _opened(self, intake: Intake, stop: threading.Event) -> MqttLink:
+        peer = Peer(self._there, login(self._settings, self._environ), self._client_id, self._settings)
+        *newer, oldest = _VERSIONS[self._settings.version]
+        for version in newer:
+            with suppress(VersionRefusedError):
+                return self._open(peer, version, intake, stop)
+        return self._open(peer, oldest, intake, stop)
+
+    def _open(self, peer: Peer, version: MQTTProtocolVersion, intake: Intake, stop: threading.Event) -> MqttLink:
+        link = MqttLink(peer, version, take=lambda message: self._take(link, message, intake))
+        known = self._heard_ns > 0
+        try:
+            link.open(stop)
+            # Subscribing anew makes a broker of before MQTT 5 send all retained copies again.
+            if not (known and link.session_present and version == V311):
+                link.subscribe(self._settings.topics, stop)
+        except BaseException:
+            link.close(grace_s=0.0)
+            raise
+        return link
+
+    def _greet(self, link: MqttLink, intake: Intake, away_ns: int) -> None:
+        self._heard_ns = self._clock_ns()
+        if away_ns and not link.session_present:
+            reason = "the broker forgot this session while the edge was away, and with it what came meanwhile"
+            lost = Gap("*", away_ns, self._heard_ns, -1, reason, self.name)
+            self._put(Arrival(source=self.name, events=(lost,)), intake, keep=True)
+
+    def _take(self, link: MqttLink, message: MQTTMessage, intake: Intake) -> None:
+        self._heard_ns = self._clock_ns()
+        try:
+            topic: str | None = message.topic
+        except UnicodeDecodeError:
+            topic = None
+        payload = bytes(message.payload)
+        harvest = self._reader.read(topic, payload, retained=message.retain)
+        arrival = Arrival(
+            source=self.name,
+            rows=harvest.rows,
+            events=harvest.events,
+            own_times=self._settings.times == "own",
+            receipt=self._receipt(link, message, topic or "", payload) if message.qos else None,
+        )
+        self._put(arrival, intake, keep=message.qos > 0)
+
+    def _receipt(self, link: MqttLink, message: MQTTMessage, topic: str, payload: bytes) -> Receipt:
+        digest = blake2b(f"{self._client_id}\0{message.mid}\0{topic}\0".encode(), digest_size=16)
+        digest.update(payload)
+        return Receipt(key=digest.digest(), done=partial(link.acknowledge, message.mid), again=message.dup)
+
+    def _put(self, arrival: Arrival, intake: Intake, *, keep: bool) -> None:
+        if not self._held and self._accepted(arrival, intake):
+            return
+        if keep:
+            self._held.append(arrival)
+        else:
+            self._dropped_ns = self._dropped_ns or self._clock_ns()
+            self._dropped += 1
+
+    def _accepted(self, arrival: Arrival, intake: Intake) -> bool:
+        try:
+            intake.put(arrival)
+        except FullError as full:
+            self._retry_s = self._monotonic_s() + full.retry_after_s
+            return False
+        return True
+
+    def _offer_held(self, intake: Intake) -> None:
+        if len(self._held) > self._settings.receive_maximum:
+            msg = f"the outbox is full, and {self._there} sends more than it should unacknowledged: left for a while"
+            raise SourceError(msg)
+        if not (self._held or self._dropped) or self._monotonic_s() < self._retry_s:
+            return
+        while self._held and self._accepted(self._held[0], intake):
+            self._held.popleft()
+        if self._dropped and not self._held:
+            reason = "messages of QoS 0 came while the outbox was full"
+            gap = Gap("*", self._dropped_ns, self._clock_ns(), self._dropped, reason, self.name)
+            self._dropped, self._dropped_ns = 0, 0
+            self._put(Arrival(source=self.name, events=(gap,)), intake, keep=True)

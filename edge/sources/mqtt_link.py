@@ -1,0 +1,252 @@
+"""One connection to an MQTT broker, driven turn by turn by one thread; acknowledgements may come from any."""
+
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import msgspec
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge.source import SourceError
+from edge.sources.mqtt_broker import (
+    UNSUPPORTED_VERSION,
+    Broker,
+    Login,
+    UnreachableError,
+    refusal,
+    tls_context,
+    unreachable,
+)
+from wire.config import MqttSource
+from wire.messages import NS_PER_S
+
+V5 = MQTTProtocolVersion.MQTTv5
+V311 = MQTTProtocolVersion.MQTTv311
+KEEPALIVE_S = 30
+ANSWER_S = 5.0
+SOON_S = 5.0
+TURN_S = 0.1  # the longest it takes to hear that it shall stop
+READS = 500  # messages a turn, so that acknowledgements are not kept waiting
+MAX_PACKET = 64 << 20
+_LONGEST_EXPIRY_S = 0xFFFFFFFF
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """Both ends of a connection."""
+
+    there: Broker
+    login: Login
+    client_id: str
+    settings: MqttSource
+
+
+class VersionRefusedError(SourceError):
+    """The broker would not speak this version of MQTT, or hung up on hearing it."""
+
+
+class MqttLink:
+    """A connection with a session that outlives it; messages are acknowledged one by one, when told to."""
+
+    def __init__(self, peer: Peer, version: MQTTProtocolVersion, *, take: Callable[[MQTTMessage], None]) -> None:
+        self.version = version
+        self.session_present = False
+        self.unacknowledged = 0
+        self._peer = peer
+        self._take = take
+        self._refused: SourceError | None = None
+        self._welcomed = False
+        self._welcomed_s = 0.0
+        self._granted: Sequence[ReasonCode] | None = None
+        self._messages = 0
+        self._acks: deque[int] = deque()  # at most what the broker sends unacknowledged, its receive maximum
+        self._woken = False
+        self._client = self._made()
+        self._wake, self._waker = socket.socketpair()
+        self._wake.setblocking(False)
+        self._waker.setblocking(False)
+
+    def open(self, stop: threading.Event) -> None:
+        """Connect; raises SourceError."""
+        try:
+            self._connect()
+        except (OSError, UnicodeError) as error:
+            raise unreachable(self._peer.there, error) from error
+        self._await(lambda: self._welcomed, stop)
+
+    def subscribe(self, topics: Sequence[str], stop: threading.Event) -> None:
+        """Subscribe with QoS 1; raises SourceError naming a topic that is not granted."""
+        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+        if self.version == V5:
+            self._client.subscribe([(topic, options) for topic in topics])
+        else:
+            self._client.subscribe([(topic, 1) for topic in topics])
+        self._await(lambda: self._granted is not None, stop)
+        for topic, code in zip(topics, self._granted or (), strict=False):
+            if code.is_failure:
+                msg = f"the broker at {self._peer.there} does not grant a subscription to {topic}: {code}"
+                raise SourceError(msg)
+
+    def turn(self, timeout_s: float = TURN_S) -> None:
+        """Wait for something to do and do it; raises SourceError when the connection is lost."""
+        there = self._socket()
+        pending = (
+            isinstance(there, ssl.SSLSocket) and there.pending() > 0
+        )  # TLS holds decrypted bytes that select cannot see
+        writing = [there] if self._client.want_write() else []
+        readable, writable, _ = select.select([there, self._wake], writing, [], 0.0 if pending else timeout_s)
+        if self._wake in readable:
+            self._acknowledge()
+        if pending or there in readable:
+            self._read()
+        if writable:
+            self._client.loop_write()
+        self._client.loop_misc()
+        self._socket()
+
+    def acknowledge(self, mid: int) -> None:
+        """Let a message be acknowledged; from any thread, and harmless once the connection is gone."""
+        self._acks.append(mid)
+        if not self._woken:
+            self._woken = True
+            with suppress(OSError):
+                self._waker.send(b"\0")
+
+    def close(self, *, grace_s: float) -> None:
+        """Send what acknowledgements still come within the grace, and hang up; the broker keeps the session."""
+        deadline = time.monotonic() + grace_s
+        while self.unacknowledged and (left_s := deadline - time.monotonic()) > 0:
+            select.select([self._wake], [], [], left_s)
+            self._acknowledge()
+        self._client.disconnect()
+        for _ in range(10):
+            if not self._client.want_write() or self._client.loop_write() is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+                break
+        self._wake.close()
+        self._waker.close()
+
+    def _acknowledge(self) -> None:
+        with suppress(BlockingIOError):
+            self._wake.recv(64)
+        self._woken = False  # before they are taken: an acknowledgement that comes later wakes again
+        while self._acks:
+            self._client.ack(self._acks.popleft(), 1)
+            self.unacknowledged -= 1
+
+    def _read(self) -> None:
+        for _ in range(READS):
+            before = self._messages
+            if self._client.loop_read() is not MQTTErrorCode.MQTT_ERR_SUCCESS or self._messages == before:
+                return
+
+    def _socket(self) -> socket.socket:
+        there = self._client.socket()
+        if self._refused is not None:
+            raise self._refused
+        if not isinstance(there, socket.socket):
+            raise self._lost()
+        return there
+
+    def _lost(self) -> UnreachableError:
+        lived_s = time.monotonic() - self._welcomed_s
+        # Brokers hang up on the first of two clients with one id, older ones without a word.
+        twin = f" soon: does another client use the id {self._peer.client_id}?" if lived_s < SOON_S else ""
+        return UnreachableError(f"the connection to the broker at {self._peer.there} was lost{twin}")
+
+    def _await(self, answered: Callable[[], bool], stop: threading.Event) -> None:
+        deadline = time.monotonic() + ANSWER_S
+        while not answered() and not stop.is_set():
+            try:
+                self.turn()
+            except UnreachableError as error:
+                # Some brokers of before MQTT 5 do not refuse it in words: they hang up.
+                if self.version == V5 and not self._welcomed:
+                    raise VersionRefusedError(str(error)) from error
+                raise
+            if time.monotonic() > deadline:
+                msg = f"the broker at {self._peer.there} does not answer; is another service on this port?"
+                raise UnreachableError(msg)
+
+    def _made(self) -> Client:
+        clean = None if self.version == V5 else False
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._peer.client_id,
+            clean_session=clean,
+            protocol=self.version,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_socket_open = _send_at_once
+        client.connect_timeout = ANSWER_S
+        if self._peer.login.username is not None:
+            client.username_pw_set(self._peer.login.username, self._peer.login.password)
+        if self._peer.there.tls:
+            client.tls_set_context(tls_context(self._peer.settings))
+        return client
+
+    def _connect(self) -> None:
+        there = self._peer.there
+        if self.version != V5:
+            self._client.connect(there.host, there.port, KEEPALIVE_S)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = min(self._peer.settings.session_expiry_ns // NS_PER_S, _LONGEST_EXPIRY_S)
+        properties.ReceiveMaximum = self._peer.settings.receive_maximum
+        properties.MaximumPacketSize = MAX_PACKET
+        self._client.connect(there.host, there.port, KEEPALIVE_S, clean_start=False, properties=properties)
+
+    def _on_connect(
+        self, _client: Client, _data: object, flags: ConnectFlags, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if not code.is_failure:
+            self.session_present = flags.session_present
+            self._welcomed, self._welcomed_s = True, time.monotonic()
+        elif code.value == UNSUPPORTED_VERSION and self.version == V5:
+            self._refused = VersionRefusedError(str(self._refusal(code)))
+        else:
+            self._refused = self._refusal(code)
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _data: object,
+        flags: DisconnectFlags,
+        code: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if flags.is_disconnect_packet_from_server and self._refused is None:
+            self._refused = self._refusal(code)
+
+    def _on_subscribe(
+        self, _client: Client, _data: object, _mid: int, codes: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        self._granted = codes
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        self._messages += 1
+        self.unacknowledged += message.qos > 0
+        self._take(message)
+
+    def _refusal(self, code: ReasonCode) -> SourceError:
+        peer = self._peer
+        return refusal(peer.there, code.value, str(code), settings=peer.settings, client_id=peer.client_id)
+
+
+def _send_at_once(_client: Client, _data: object, there: object) -> None:
+    # Acknowledgements are four bytes each; held back for a full packet they would stall the broker's window.
+    if isinstance(there, socket.socket):
+        there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
