@@ -1,0 +1,239 @@
+"""What is done with one device during one batch: rows first, then the timers that have come due."""
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+
+from models.contract import F64, Bools
+from stream.alarms import Notice, Panel
+from stream.chunk import Chunk
+from stream.device import LIVE_NS, Device
+from stream.grid import Grid, Rows
+from stream.health import feel, watch_stuck
+from stream.limits import check, fire, violations
+from stream.pace import channels_silent_after_ns, learn, silent_after_ns
+from stream.phrase import moment, quantity, span
+from stream.plan import Plan
+from stream.rules import RULES
+
+# So many rows in a row that are all too old: the device's clock was set back, not a few rows delayed.
+SET_BACK_ROWS = 100
+
+replace = msgspec.structs.replace
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Closed grid rows of a device, and whether the machine ran."""
+
+    rows: Rows
+    running: Bools
+
+
+class Attendant:
+    """Attends one device, whose parts it replaces, while one batch is worked on."""
+
+    def __init__(self, device: Device, plan: Plan, panel: Panel, clock_ns: int) -> None:
+        self.device = device
+        self.plan = plan
+        self.panel = panel
+        self.clock_ns = clock_ns
+        self.stretches: list[Stretch] = []
+        self.late_stretches: list[Stretch] = []
+        self.late_findings: list[str] = []
+        self.late_over = False
+        self.speaks = False  # its regular word is due
+        if device.limits.rules != tuple(bound.rule for bound in plan.bounds):
+            self._refit()
+        if device.lost:
+            panel.raise_(Notice("state-lost", "state-lost", clock_ns, {"reason": device.lost}), clock_ns)
+            self.event("state-lost")
+            device.lost = ""
+
+    @property
+    def silent(self) -> bool:
+        """Whether the device is silent at this point."""
+        return self.panel.stands("silent")
+
+    def take(self, chunk: Chunk, *, own: bool) -> None:
+        """Work on new rows."""
+        device, plan, panel = self.device, self.plan, self.panel
+        t_ns = chunk.t_ns
+        self._set_clock(int(t_ns[-1]), own=own)
+        felt = feel(device.sense, t_ns, chunk.values, plan, panel, self.clock_ns)
+        device.sense = felt.sense
+        if plan.bounds:
+            device.limits = check(device.limits, t_ns, felt.fresh, plan, panel, self.clock_ns)
+        if device.pace.learns:
+            device.pace = learn(device.pace, t_ns, felt.fresh)
+        self._lay(t_ns, felt.values, whole=felt.whole)
+        watch_stuck(device.sense, plan, panel, running=device.life.running)
+        newest = max(device.life.newest_ns, int(t_ns[-1]))
+        device.life = replace(device.life, heard_ns=self.clock_ns, newest_ns=newest)
+        self._heard(int(t_ns[-1]))
+
+    def take_late(self, chunk: Chunk) -> None:
+        """Work on rows of an outage long past: nothing is learnt, and no state of the present changes."""
+        device, plan = self.device, self.plan
+        values = np.where((chunk.values < plan.low) | (chunk.values > plan.high), np.nan, chunk.values)
+        for bound, at_ns, value in violations(chunk.t_ns, values, plan):
+            shown, limit = quantity(value, bound.uom), quantity(bound.limit, bound.uom)
+            self.late_findings.append(f"{bound.channel} {shown} beyond {bound.row[6:]} {limit} at {moment(at_ns)}")
+        every = device.grid.every_ns if device.grid else plan.every_ns or device.pace.every_ns
+        if every:
+            grid = device.late or Grid.cold(every, int(chunk.t_ns[0]), len(device.channels))
+            device.late, rows, _ = grid.lay(chunk.t_ns, values, self.clock_ns, whole=False)
+            running = self._running(rows, device.life.late_running)
+            if running.size:
+                device.life = replace(device.life, late_running=bool(running[-1]))
+                self.late_stretches.append(Stretch(rows, running))
+        self.event("late")
+
+    def event(self, rule: str) -> None:
+        """Something of a rule of events happened: its alarm returns when it has been quiet."""
+        life = self.device.life
+        kind = rule.partition(":")[0]
+        self.device.life = replace(life, quiet={**life.quiet, rule: self.clock_ns + RULES[kind].quiet_ns})
+
+    def fire(self) -> None:
+        """Let everything happen that is due, in the order of its instants."""
+        due = sorted(self._due(), key=lambda item: item[0])
+        for at_ns, act in due:
+            if at_ns <= self.clock_ns:
+                act(at_ns)
+
+    def _set_clock(self, newest_ns: int, *, own: bool) -> None:
+        life = self.device.life
+        if own:
+            self.clock_ns = max(newest_ns, life.heard_ns if life.own else newest_ns)
+        if life.own == own and life.heard_ns >= 0:
+            return
+        # Another clock rules from here on: what waits on the old one begins to wait anew.
+        quiet = {rule: self.clock_ns + RULES[rule.partition(":")[0]].quiet_ns for rule in life.quiet}
+        self.device.life = replace(life, own=own, live_due_ns=self.clock_ns, quiet=quiet)
+        self.device.sense = replace(
+            self.device.sense,
+            heard_ns=np.where(self.device.sense.heard_ns >= 0, self.clock_ns, -1),
+        )
+
+    def _lay(self, t_ns: np.ndarray[tuple[int], np.dtype[np.int64]], values: F64, *, whole: bool) -> None:
+        device = self.device
+        every = self.plan.every_ns or device.pace.every_ns
+        if not every:
+            return
+        grid = device.grid
+        if grid is None or grid.every_ns != every:
+            grid = Grid.cold(every, int(t_ns[0]), len(device.channels))
+        device.grid, rows, old = grid.lay(t_ns, values, self.clock_ns, whole=whole)
+        self._keep(rows)
+        older = device.life.older + old if old == t_ns.size else 0
+        if older != device.life.older:
+            device.life = replace(device.life, older=older)
+        if older >= SET_BACK_ROWS:
+            self._set_back()
+
+    def _set_back(self) -> None:
+        device = self.device
+        device.grid = None
+        never = np.full(len(device.channels), -1)
+        device.sense = replace(device.sense, newest_ns=never, since_ns=never, run=np.zeros_like(never), bad_ns=never)
+        device.life = replace(device.life, older=0, newest_ns=-1)
+
+    def _keep(self, rows: Rows) -> None:
+        if rows.t_ns.size:
+            running = self._running(rows, self.device.life.running)
+            if bool(running[-1]) is not self.device.life.running:
+                self.device.life = replace(self.device.life, running=bool(running[-1]))
+            self.stretches.append(Stretch(rows, running))
+
+    def _running(self, rows: Rows, before: bool) -> Bools:  # noqa: FBT001 - the state before the first row
+        condition = self.plan.running
+        count = rows.t_ns.size
+        if condition is None or not count:
+            return np.ones(count, dtype=np.bool_)
+        column = {name: index for index, name in enumerate(self.device.channels)}
+        missing = np.full(count, np.nan)
+        columns = {n: rows.values[:, column[n]] if n in column else missing for n in condition.channels}
+        return condition.judge(columns, before)
+
+    def _heard(self, at_ns: int) -> None:
+        if not self.panel.any_stands("silent"):
+            return
+        self.panel.clear("silent", at_ns)
+        for index, rule in enumerate(self.plan.silent_rules):
+            if self.device.sense.heard_ns[index] == self.clock_ns:
+                self.panel.clear(rule, at_ns)
+
+    def _due(self) -> list[tuple[int, Callable[[int], None]]]:
+        device, life = self.device, self.device.life
+        due: list[tuple[int, Callable[[int], None]]] = []
+        if life.heard_ns >= 0:
+            due.append((life.live_due_ns, self._speak))
+        due += [(at, self._quiet(rule)) for rule, at in life.quiet.items()]
+        if device.grid is not None and device.grid.open >= 0:
+            due.append((device.grid.due_ns, self._close))
+        due += [(int(device.limits.due_ns[i]), self._delayed(i)) for i in range(device.limits.due_ns.size)]
+        if life.heard_ns >= 0 and not self.silent:
+            after = channels_silent_after_ns(device.pace, self.plan)
+            heard = device.sense.heard_ns
+            late = np.flatnonzero((heard >= 0) & (heard + after <= self.clock_ns))
+            due += [(int(heard[i] + after[i]), self._silent_channel(int(i), int(after[i]))) for i in late]
+            if not life.own:
+                allowed = silent_after_ns(device.pace, self.plan)
+                # At one instant the device is silent before its channels are: one alarm says it all.
+                due.insert(0, (life.heard_ns + allowed, self._silent(allowed)))
+        return due
+
+    def _speak(self, at_ns: int) -> None:
+        del at_ns
+        self.speaks = True
+        self.device.life = replace(self.device.life, live_due_ns=self.clock_ns + LIVE_NS)
+
+    def _quiet(self, rule: str) -> Callable[[int], None]:
+        def over(at_ns: int) -> None:
+            life = self.device.life
+            self.device.life = replace(life, quiet={r: at for r, at in life.quiet.items() if r != rule})
+            if rule == "late":
+                self.late_over = True
+            else:
+                self.panel.clear(rule, at_ns)
+
+        return over
+
+    def _close(self, at_ns: int) -> None:
+        del at_ns
+        assert self.device.grid is not None
+        self.device.grid, rows = self.device.grid.close()
+        self._keep(rows)
+
+    def _delayed(self, index: int) -> Callable[[int], None]:
+        def ring(at_ns: int) -> None:
+            del at_ns
+            self.device.limits = fire(self.device.limits, self.plan, self.panel, index)
+
+        return ring
+
+    def _silent(self, allowed_ns: int) -> Callable[[int], None]:
+        def ring(at_ns: int) -> None:
+            facts = {"after": span(allowed_ns)}
+            self.panel.raise_(Notice("silent", "silent", self.device.life.newest_ns, facts), at_ns)
+
+        return ring
+
+    def _silent_channel(self, index: int, allowed_ns: int) -> Callable[[int], None]:
+        def ring(at_ns: int) -> None:
+            if self.silent:
+                return
+            onset = int(self.device.sense.newest_ns[index])
+            name = self.plan.channels[index]
+            notice = Notice(f"silent:{name}", "silent-channel", onset, {"after": span(allowed_ns)}, channel=name)
+            self.panel.raise_(notice, at_ns)
+
+        return ring
+
+    def _refit(self) -> None:
+        """The bounds differ from those of before: the configuration or the channels changed."""
+        self.device.limits = self.device.limits.fitted(self.plan)
+        known = {bound.rule for bound in self.plan.bounds}
+        for rule in [r for r in self.device.alarms if r.startswith("limit:") and r not in known]:
+            self.panel.clear(rule, self.device.life.newest_ns)

@@ -1,0 +1,190 @@
+"""The whole state of the core, and each of its records as bytes: versioned by part, checked by a CRC."""
+
+import binascii
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, get_args
+from urllib.parse import quote, unquote
+
+import msgspec
+import numpy as np
+
+from stream.device import Device, Life, Watch
+from stream.edges import Edge
+from stream.grid import Grid
+from stream.health import Sense
+from stream.lanes import Lane
+from stream.limits import Standing
+from stream.pace import Pace
+from stream.timetable import Timetable
+from wire.messages import Alarm
+
+# A part whose version differs starts cold, the others go on. Raise it when a part's meaning changes.
+VERSIONS: Mapping[str, int] = {
+    "channels": 1,
+    "life": 1,
+    "pace": 1,
+    "sense": 1,
+    "limits": 1,
+    "grid": 1,
+    "late": 1,
+    "watch": 1,
+    "alarms": 1,
+}
+_KINDS: Mapping[str, Any] = {
+    "channels": tuple[str, ...],
+    "life": Life,
+    "pace": Pace,
+    "sense": Sense,
+    "limits": Standing,
+    "grid": Grid | None,
+    "late": Grid | None,
+    "watch": Watch,
+    "alarms": dict[str, Alarm],
+}
+# Kept through every version: what an operator has to answer must not be forgotten by an update.
+_ALWAYS = frozenset({"channels", "alarms"})
+
+
+class CoreState(msgspec.Struct, frozen=True):
+    """All that the core remembers between inputs; never changed in place."""
+
+    devices: Mapping[tuple[str, str], Device] = {}  # by edge and name
+    edges: Mapping[str, Edge] = {}
+    lanes: Mapping[tuple[str, str], Lane] = {}  # by edge and log
+    owners: Mapping[str, str] = {}  # the edge that a device belongs to
+    models: Mapping[str, int] = {}  # versions set by model changes
+    tables: Mapping[str, Timetable] = {}
+
+
+class StateError(Exception):
+    """A stored record cannot be read, with the reason."""
+
+
+_T = TypeVar("_T")
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    msg = f"{type(value)} is no part of a state"
+    raise NotImplementedError(msg)
+
+
+def _shaped(kind: Any, value: object) -> object:
+    if not isinstance(value, bytes):
+        msg = "an array is not bytes"
+        raise StateError(msg)
+    return np.frombuffer(value, dtype=get_args(get_args(kind)[1])[0])
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_flat)
+_decoders = {name: msgspec.msgpack.Decoder(kind, dec_hook=_shaped) for name, kind in _KINDS.items()}
+_records = msgspec.msgpack.Decoder(dict[str, tuple[int, msgspec.Raw]])
+_edges = msgspec.msgpack.Decoder(Edge)
+_lanes = msgspec.msgpack.Decoder(Lane)
+_models = msgspec.msgpack.Decoder(dict[str, int])
+
+
+def device_key(edge: str, device: str) -> str:
+    """The name of a device's record."""
+    return f"device/{quote(edge, safe='')}/{quote(device, safe='')}"
+
+
+def edge_key(edge: str) -> str:
+    """The name of an edge's record."""
+    return f"edge/{quote(edge, safe='')}"
+
+
+def lane_key(edge: str, log: str) -> str:
+    """The name of a lane's record."""
+    return f"lane/{quote(edge, safe='')}/{quote(log, safe='')}"
+
+
+MODELS_KEY = "models"
+
+
+def split_key(key: str) -> list[str]:
+    """Take a record's name apart again."""
+    return [unquote(part) for part in key.split("/")]
+
+
+def pack_device(device: Device) -> bytes:
+    """A device's record."""
+    parts = {name: (version, getattr(device, name)) for name, version in VERSIONS.items()}
+    return _sealed(parts)
+
+
+def pack_other(record: Edge | Lane | Mapping[str, int]) -> bytes:
+    """Any other record."""
+    return _sealed(record)
+
+
+def unpack_device(data: bytes) -> Device:
+    """Read a device's record; a part of another version starts cold. Raises StateError if the record is damaged."""
+    try:
+        parts = _records.decode(_opened(data))
+        read = {
+            name: _decoders[name].decode(raw)
+            for name, (version, raw) in parts.items()
+            if name in VERSIONS and (version == VERSIONS[name] or name in _ALWAYS)
+        }
+    except (msgspec.MsgspecError, ValueError, TypeError, IndexError) as error:
+        msg = f"not readable: {error}"
+        raise StateError(msg) from error
+    device = Device.cold()
+    device.grow(read.pop("channels", ()))
+    for name, part in read.items():
+        setattr(device, name, part)
+    _fit(device)
+    return device
+
+
+def unpack_edge(data: bytes) -> Edge:
+    """Read an edge's record; raises StateError."""
+    return _decoded(_edges, data)
+
+
+def unpack_lane(data: bytes) -> Lane:
+    """Read a lane's record; raises StateError."""
+    return _decoded(_lanes, data)
+
+
+def unpack_models(data: bytes) -> dict[str, int]:
+    """Read the versions of models; raises StateError."""
+    return _decoded(_models, data)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[_T], data: bytes) -> _T:
+    try:
+        return decoder.decode(_opened(data))
+    except (msgspec.MsgspecError, ValueError) as error:
+        msg = f"not readable: {error}"
+        raise StateError(msg) from error
+
+
+def _sealed(record: object) -> bytes:
+    body = _encoder.encode(record)
+    return binascii.crc32(body).to_bytes(4, "big") + body
+
+
+def _opened(data: bytes) -> bytes:
+    body = data[4:]
+    if int.from_bytes(data[:4], "big") != binascii.crc32(body) or not body:
+        msg = "its checksum does not match"
+        raise StateError(msg)
+    return body
+
+
+def _fit(device: Device) -> None:
+    """A part that started cold beside others that did not must have their number of channels."""
+    count = len(device.channels)
+    sizes: Iterable[tuple[str, int]] = (
+        ("sense", device.sense.value.size),
+        ("pace", device.pace.count.size),
+        ("grid", device.grid.value.size if device.grid else count),
+        ("late", device.late.value.size if device.late else count),
+    )
+    if any(size != count for _, size in sizes):
+        wrong = ", ".join(name for name, size in sizes if size != count)
+        msg = f"its {wrong} does not fit its {count} channels"
+        raise StateError(msg)
