@@ -89,7 +89,7 @@ class ClockWatch:
         self._was_set = False
 
     def is_set(self, clock: Clock) -> bool:
-        """Whether UTC stamps may be given from now on; once true it stays true while the clock is past the build."""
+        """Whether UTC stamps may be given now."""
         now = clock.now_ns()
         if now < BUILD_NS:
             return False

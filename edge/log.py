@@ -123,9 +123,9 @@ class LocalLog:
             return positions
 
     @property
-    def last_clock_ns(self) -> int:
-        """The lane's clock at the last commit, 0 before the first."""
-        return self._lane.clock_ns
+    def lane(self) -> Lane:
+        """The lane as the last commit left it."""
+        return self._lane
 
     @property
     def room_bytes(self) -> int | None:
@@ -133,11 +133,6 @@ class LocalLog:
         if self._bounds.when_full is WhenFull.OLDEST:
             return None
         return max(0, self._bounds.size - self._lane.bytes)
-
-    def heard(self) -> dict[str, int]:
-        """When the newest committed arrival of each source came."""
-        with self._reading() as db:
-            return dict(db.execute("SELECT source, last_ns FROM heard"))
 
     def deliveries(self) -> list[Delivered]:
         """The keys of committed deliveries, oldest first."""
@@ -239,7 +234,7 @@ class LocalLog:
             lane = lane.after(batch, cost=records.cost(body))
             rows = sum(frame.rows for frame in draft.frames)
             positions.append(records.insert(db, Kind.BATCH, clock_ns=batch.clock_ns, rows=rows, body=body))
-        lane = msgspec.structs.replace(lane, moved=lane.moved + group.moved)
+        lane = msgspec.structs.replace(lane, moved=lane.moved + group.moved, utc_ns=group.utc_ns, down=group.down)
         _save(db, lane)
         _remember(db, group)
         return lane, positions
@@ -285,7 +280,6 @@ def _save(db: sqlite3.Connection, lane: Lane) -> None:
 
 
 def _remember(db: sqlite3.Connection, group: Group) -> None:
-    db.executemany("INSERT OR REPLACE INTO heard VALUES (?, ?)", list(group.heard.items()))
     db.executemany(
         "INSERT INTO delivery VALUES (?, ?, ?)",
         [(d.place, d.source, msgspec.msgpack.encode(d.keys)) for d in group.delivered],
