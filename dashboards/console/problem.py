@@ -1,0 +1,76 @@
+"""Refusals a person can act on: a sentence and a remedy, as application/problem+json (RFC 9457)."""
+
+import difflib
+from collections.abc import Iterable
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+
+class Problem(Exception):  # noqa: N818 -- the name RFC 9457 gives it
+    """A request that cannot be served, with what would help."""
+
+    def __init__(self, status: int, title: str, *, remedy: str = "", close: Iterable[str] = ()) -> None:
+        """Say what is wrong and what to do."""
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.remedy = remedy
+        self.close = list(close)
+
+
+def unknown_device(name: str, known: Iterable[str]) -> Problem:
+    """404 that lists the closest names there are."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
+    remedy = f"Did you mean {', '.join(close)}?" if close else "GET /api/v1/devices lists the devices there are."
+    return Problem(404, f"There is no device {name!r}.", remedy=remedy, close=close)
+
+
+def problem_response(problem: Problem) -> Response:
+    """The answer a program can read and a person understands."""
+    body = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": f"{problem.title} {problem.remedy}".strip(),
+        "remedy": problem.remedy,
+    }
+    if problem.close:
+        body["close"] = problem.close
+    retry = {"Retry-After": "1"} if problem.status in {429, 503} else {}
+    return Response(msgspec.json.encode(body), problem.status, retry, "application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Let every refusal of the app speak the same way."""
+    app.add_exception_handler(Problem, _told)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _told(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return problem_response(error)
+
+
+async def _malformed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    parts = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()[:5])
+    return problem_response(Problem(422, f"The request does not fit: {parts}.", remedy="See /api/docs."))
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem_response(Problem(error.status_code, f"{error.detail}.", remedy="See /api/docs."))
+
+
+async def _unforeseen(_: Request, error: Exception) -> Response:
+    # The server logs what was raised; here it only gets a face.
+    return problem_response(
+        Problem(500, f"The store could not answer: {type(error).__name__}.", remedy="Run `tocsin doctor`.")
+    )

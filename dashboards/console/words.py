@@ -1,0 +1,55 @@
+"""The plant's words for what the core names briefly: rules, states, priorities, health."""
+
+from wire.messages import AlarmState, Health, Priority
+
+PRIORITY_RANK = {Priority.CRITICAL: 0, Priority.HIGH: 1, Priority.MEDIUM: 2, Priority.LOW: 3}
+STATE_RANK = {AlarmState.UNACKNOWLEDGED: 0, AlarmState.RETURNED: 1, AlarmState.ACKNOWLEDGED: 2, AlarmState.NORMAL: 3}
+
+STATES = {
+    AlarmState.UNACKNOWLEDGED: "Needs acknowledgement",
+    AlarmState.ACKNOWLEDGED: "Acknowledged, still there",
+    AlarmState.RETURNED: "Gone, not yet acknowledged",
+    AlarmState.NORMAL: "Over",
+}
+
+HEALTH = {
+    Health.RUNNING: "Running",
+    Health.LEARNING: "Learning",
+    Health.OFF: "Off",
+    Health.SILENT: "Silent",
+    None: "Unknown",
+}
+
+_LEVELS = {"HH": "far too high", "H": "too high", "L": "too low", "LL": "far too low"}
+_RULES = {
+    "anomaly": "Unusual behaviour",
+    "drift": "Normal has drifted",
+    "silent": "No data",
+    "stuck": "Value is stuck",
+    "range": "Impossible value",
+    "clock": "Clock is wrong",
+    "conflict": "Two edges claim this device",
+    "edge silent": "Edge is silent",
+    "edge-silent": "Edge is silent",
+    "outage": "During the outage",
+    "late": "During the outage",
+    "life": "Remaining life is short",
+    "state": "State was restarted",
+    "store": "Store is full",
+    "disk": "Disk is full",
+    "run": "Run will fail",
+}
+
+
+def rule(name: str) -> str:
+    """A rule in words; one nobody knows is shown as it is named.
+
+    >>> rule("limit:temperature:HH"), rule("silent:flow"), rule("anomaly")
+    ('temperature far too high', 'flow: no data', 'Unusual behaviour')
+    """
+    kind, _, rest = name.partition(":")
+    channel, _, level = rest.rpartition(":")
+    if kind == "limit" and level in _LEVELS:
+        return f"{channel} {_LEVELS[level]}"
+    known = _RULES.get(kind, kind.replace("-", " ").capitalize())
+    return f"{rest}: {known[0].lower()}{known[1:]}" if rest and known else known

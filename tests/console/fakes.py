@@ -1,0 +1,235 @@
+"""A plant in memory that behaves like a store: what is put in is what the reader's verbs answer."""
+
+import csv
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from store.port import Accounts, Device, Series
+from wire.messages import (
+    NS_PER_S,
+    Action,
+    Alarm,
+    AlarmState,
+    DeadLetter,
+    Gap,
+    Health,
+    Liveness,
+    ModelChange,
+    Origin,
+    Priority,
+    SourceState,
+    SourceStatus,
+    Tick,
+    Verdict,
+)
+
+T0 = 1_790_000_000 * NS_PER_S
+ORIGIN = Origin(edge="edge-1", log="0" * 32, seq=1)
+CHANNELS = ("vibration_rms", "temperature", "current")
+
+
+class Plant:
+    """A Reader whose contents a test changes, with rows made from a seed."""
+
+    def __init__(self, now_ns: int = T0) -> None:
+        self.now_ns = now_ns
+        self.known: dict[str, Device] = {}
+        self.states: dict[str, list[Alarm]] = {}
+        self.source_states: list[tuple[str, SourceState]] = []
+        self.losses: list[tuple[str, Gap]] = []
+        self.letters: list[DeadLetter] = []
+        self.counts: list[Accounts] = []
+        self.broken: Exception | None = None
+
+    def add(
+        self,
+        name: str,
+        *,
+        health: Health | None = Health.RUNNING,
+        warm: float = 1.0,
+        score: float | None = 0.2,
+        channels: tuple[str, ...] = CHANNELS,
+        last_ns: int | None = None,
+    ) -> None:
+        last = self.now_ns if last_ns is None else last_ns
+        self.known[name] = Device(
+            edge="edge-1",
+            device=name,
+            channels=channels,
+            first_ns=last - 3600 * NS_PER_S,
+            last_ns=last,
+            rows=36_000,
+            health=health,
+            warm=warm,
+            score=score,
+            active={},
+        )
+
+    def ring(self, device: str, rule: str = "anomaly", **fields: object) -> Alarm:
+        """A new alarm, or a new state of the one that this device and rule have."""
+        key = f"{device}-{rule}".encode().hex()[:40]
+        before = self.states.get(key, [])
+        given = {
+            "id": key,
+            "origin": ORIGIN,
+            "edge": "edge-1",
+            "device": device,
+            "rule": rule,
+            "version": len(before) + 1,
+            "state": AlarmState.UNACKNOWLEDGED,
+            "priority": Priority.HIGH,
+            "onset_ns": before[0].onset_ns if before else self.now_ns - 5 * NS_PER_S,
+            "changed_ns": self.now_ns,
+            "summary": f"{device} behaves unusually",
+        }
+        kept = msgspec.structs.asdict(before[-1]) if before else {}
+        alarm = Alarm(**{**given, **kept, "version": given["version"], "changed_ns": self.now_ns, **fields})  # type: ignore[arg-type]
+        self.states.setdefault(key, []).append(alarm)
+        return alarm
+
+    def devices(self) -> list[Device]:
+        if self.broken:
+            raise self.broken
+        return [
+            msgspec.structs.replace(device, active=self._active(name)) for name, device in sorted(self.known.items())
+        ]
+
+    def _active(self, name: str) -> dict[str, int]:
+        standing = [states[-1] for states in self.states.values() if states[-1].device == name and states[-1].active]
+        return {p.value: n for p in Priority if (n := sum(a.priority is p for a in standing))}
+
+    def readings(
+        self, device: str, *, start_ns: int, end_ns: int, channels: Sequence[str] = (), points: int = 0
+    ) -> Series:
+        names = channels or self.known[device].channels
+        times = self._times(device, start_ns, end_ns, points)
+        return Series(t_ns=times, columns={name: [_value(device, name, t) for t in times] for name in names})
+
+    def scores(self, device: str, *, start_ns: int, end_ns: int, points: int = 0) -> Series:
+        times = self._times(device, start_ns, end_ns, points)
+        known = self.known[device]
+        if known.score is None:
+            return Series(t_ns=[], columns={"score": []})
+        score = [_score(known, t) for t in times]
+        parts = {
+            name: [s * share if s > 0.8 else None for s in score]
+            for name, share in zip(known.channels, (0.6, 0.3, 0.1), strict=False)
+        }
+        return Series(t_ns=times, columns={"score": list(score), **parts})
+
+    def _times(self, device: str, start_ns: int, end_ns: int, points: int) -> list[int]:
+        known = self.known[device]
+        low, high = max(start_ns, known.first_ns), min(end_ns, known.last_ns + 1)
+        step = max(NS_PER_S // 10, (high - low) // points if points else 0)
+        return list(range(low, high, step))
+
+    def alarms(self, *, device: str = "", active: bool = False, since_ns: int = 0, limit: int = 1000) -> list[Alarm]:
+        newest = [states[-1] for states in self.states.values()]
+        found = [a for a in newest if (not device or a.device == device) and a.changed_ns >= since_ns]
+        if active:
+            found = [a for a in found if a.state is not AlarmState.NORMAL]
+        return sorted(found, key=lambda a: -a.changed_ns)[:limit]
+
+    def history(self, alarm_id: str) -> list[Alarm]:
+        return list(self.states.get(alarm_id, ()))
+
+    def liveness(self) -> list[Liveness]:
+        return []
+
+    def sources(self) -> list[tuple[str, SourceState]]:
+        return list(self.source_states)
+
+    def gaps(self, *, device: str = "", limit: int = 1000) -> list[tuple[str, Gap]]:
+        return [(edge, gap) for edge, gap in self.losses if not device or gap.device == device][:limit]
+
+    def dead(self, *, limit: int = 100) -> list[DeadLetter]:
+        return self.letters[:limit]
+
+    def accounts(self) -> list[Accounts]:
+        return list(self.counts)
+
+    def export(
+        self, device: str, path: Path, *, form: Literal["csv", "parquet"], start_ns: int = 0, end_ns: int = 2**63 - 1
+    ) -> int:
+        series = self.readings(device, start_ns=start_ns, end_ns=end_ns, points=100)
+        with path.open("w", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(["time" if form == "csv" else "parquet", *series.columns])
+            writer.writerows(zip(series.t_ns, *series.columns.values(), strict=True))
+        return len(series.t_ns)
+
+
+class Answering:
+    """An Inbox that does at once what the core would do: an acknowledgement changes the alarm."""
+
+    def __init__(self, plant: Plant) -> None:
+        self.plant = plant
+        self.taken: list[Action] = []
+
+    def append(self, message: Action | Verdict | Tick | ModelChange) -> int:
+        assert isinstance(message, Action)
+        self.taken.append(message)
+        for states in list(self.plant.states.values()):
+            newest = states[-1]
+            if (newest.device, newest.rule) == (message.device, message.rule) and newest.state is not AlarmState.NORMAL:
+                after = AlarmState.NORMAL if newest.state is AlarmState.RETURNED else AlarmState.ACKNOWLEDGED
+                self.plant.ring(newest.device, newest.rule, state=after, who=message.who, why=message.why)
+        return len(self.taken)
+
+
+def _value(device: str, channel: str, t_ns: int) -> float:
+    chance = random.Random(f"{device}{channel}")
+    base, swing, slow = chance.uniform(1, 60), chance.uniform(0.2, 4), chance.uniform(20, 300)
+    return base + swing * math.sin(t_ns / NS_PER_S / slow) + swing * 0.2 * math.sin(t_ns / 1.7e8)
+
+
+def _score(device: Device, t_ns: int) -> float:
+    """Rises to the device's newest score over the last ten minutes."""
+    assert device.score is not None
+    share = math.exp(-(device.last_ns - t_ns) / (300 * NS_PER_S))
+    return max(0.0, 0.2 + (device.score - 0.2) * share + 0.05 * math.sin(t_ns / 9e9))
+
+
+def small_plant(now_ns: int = T0) -> Plant:
+    """Three machines, one of which rings."""
+    plant = Plant(now_ns)
+    plant.add("pump-1", score=1.6)
+    plant.add("pump-2")
+    plant.add("spindle-1", health=Health.LEARNING, warm=0.4, score=None)
+    plant.source_states = [
+        ("edge-1", SourceState(source="serial-1", state=SourceStatus.CONNECTED, detail="/dev/ttyUSB0", t_ns=now_ns)),
+        (
+            "edge-1",
+            SourceState(
+                source="mqtt-1",
+                state=SourceStatus.RETRYING,
+                detail="No broker answers at 127.0.0.1:1883; start it.",
+                t_ns=now_ns,
+            ),
+        ),
+    ]
+    plant.counts = [account()]
+    return plant
+
+
+def account(**fields: int) -> Accounts:
+    """Counts that add up unless told otherwise."""
+    given = {
+        "batches": 400, "rows": 12_000, "stored": 12_000, "retained_away": 0, "values": 36_000, "scored": 11_000,
+        "late": 0, "duplicates": 3, "redelivered": 2, "dead": 1, "gap_rows": 5, "gaps": 1,
+    }  # fmt: skip
+    return Accounts(edge="edge-1", **{**given, **fields})
+
+
+def wait_until(holds: Callable[[], bool], what: str, *, within_s: float = 15.0) -> None:
+    """Return once a condition holds; fail with its name when it never does."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.02)
