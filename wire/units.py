@@ -25,7 +25,7 @@ BYTES: Mapping[str, int] = {
     "TiB": 2**40,
 }
 _ALSO: Mapping[str, str] = {"µs": "us", "μs": "us", "m": "min", "kB": "KB"}  # both signs of micro
-_WRITTEN = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?([A-Za-zµμ]{1,3})", re.ASCII)
+_WRITTEN = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?) ?([A-Za-zµμ]{1,3})", re.ASCII)
 
 
 def duration_ns(text: str) -> int:

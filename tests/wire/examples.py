@@ -1,0 +1,111 @@
+"""One example of every message, with every field said; their bytes are pinned in golden/."""
+
+import struct
+from collections.abc import Mapping
+
+from wire.messages import (
+    Action,
+    Advice,
+    Alarm,
+    AlarmState,
+    Batch,
+    ClockDoubted,
+    DeadLetter,
+    Frame,
+    Gap,
+    Health,
+    Liveness,
+    Measured,
+    Message,
+    ModelChange,
+    Origin,
+    Priority,
+    Redelivered,
+    Refused,
+    RunEnded,
+    RunStarted,
+    Scores,
+    SourceState,
+    SourceStatus,
+    Text,
+    Tick,
+    Verb,
+    Verdict,
+)
+
+AT = 1_780_000_000_000_000_000
+LOG = "00112233445566778899aabbccddeeff"
+ORIGIN = Origin("edge-1", LOG, 7)
+_NAN = float("nan")
+_TWO_TIMES = struct.pack("<2q", AT, AT + 100_000_000)
+
+EXAMPLES: Mapping[str, Message] = {
+    "heartbeat": Batch("edge-1", LOG, 1, AT),
+    "batch": Batch(
+        edge="edge-1",
+        log=LOG,
+        seq=7,
+        clock_ns=AT,
+        late=True,
+        frames=(
+            Frame("pump-1", ("flow", "°C"), _TWO_TIMES, struct.pack("<4d", 1.5, _NAN, -0.0, 85.25)),
+            Frame("replayed", ("a",), _TWO_TIMES, struct.pack("<2f", 0.5, _NAN), "f4", own_times=True),
+        ),
+        events=(
+            RunStarted("run-1", "SN42", "end-of-line", "3", "bench-2", "Ada", "run-0"),
+            Measured("run-1", "leak", "pressure", 2.5, "bar", 2.0, 3.0),
+            Measured("run-1", "leak", "judgement", "tight"),
+            Measured("run-1", "leak", "lamp", value=True),
+            RunEnded("run-1", "pass"),
+            Text("pump-1", "state", "läuft", AT),
+            Gap("*", AT, AT + 1, -1, "unplugged", "serial-1"),
+            SourceState("serial-1", SourceStatus.RETRYING, "not plugged in", AT),
+            ClockDoubted("pump-1", AT, 12, 3),
+            Refused("serial-1", "not UTF-8", b"\xff\xfe", 2, 10_000_000, AT, "pump-1"),
+            Redelivered("mqtt-2", 5),
+        ),
+    ),
+    "action": Action("id", "edge-1", "pump-1", "anomaly", Verb.ACKNOWLEDGE, "Ada", "seen", AT + 1, AT),
+    "verdict": Verdict("id", "edge-1", "pump-1", "alarm-id", "false-alarm", "Ada", "a cleaner", AT),
+    "tick": Tick(AT),
+    "model-change": ModelChange("id", "pump-anomaly", 3, "Ada", AT),
+    "scores": Scores(
+        origin=ORIGIN,
+        edge="edge-1",
+        device="pump-1",
+        model="online",
+        version=1,
+        channels=("flow", "°C"),
+        t_ns=_TWO_TIMES,
+        score=struct.pack("<2f", 1.5, _NAN),
+        contributions=struct.pack("<4f", 1.0, 0.5, _NAN, _NAN),
+        late=True,
+    ),
+    "alarm": Alarm(
+        id="5f3a9c",
+        origin=ORIGIN,
+        edge="edge-1",
+        device="pump-1",
+        rule="limit:temperature:HH",
+        version=2,
+        state=AlarmState.ACKNOWLEDGED,
+        priority=Priority.CRITICAL,
+        onset_ns=AT,
+        changed_ns=AT + 1,
+        summary="temperature is 86 °C, at or above 85 °C",
+        cause="little coolant",
+        consequence="bearing damage",
+        response="stop the pump",
+        channel="temperature",
+        value=86.0,
+        limit=85.0,
+        contributions={"temperature": 0.75, "flow": 0.25},
+        model="online",
+        model_version=1,
+        who="Ada",
+        why="on my way",
+    ),
+    "advice": Advice(ORIGIN, "edge-1", "run-1", "leak", 0.9375, stop=True, t_ns=AT),
+    "liveness": Liveness(ORIGIN, "edge-1", "pump-1", AT, AT - 1, Health.LEARNING, 0.25),
+    "dead-letter": DeadLetter(ORIGIN, "serial-1", "not UTF-8", b"\xff\xfe", 2, 3, AT, "pump-1"),
+}
