@@ -34,6 +34,7 @@ V5 = MQTTProtocolVersion.MQTTv5
 V311 = MQTTProtocolVersion.MQTTv311
 KEEPALIVE_S = 30
 ANSWER_S = 5.0
+V5_ANSWER_S = 2.5
 SOON_S = 5.0
 TURN_S = 0.1  # the longest it takes to hear that it shall stop
 READS = 500  # messages a turn, so that acknowledgements are not kept waiting
@@ -51,7 +52,7 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 class VersionRefusedError(SourceError):
-    """The broker would not speak this version of MQTT, or hung up on hearing it."""
+    """The broker would not speak this version of MQTT, hung up on hearing it, or fell silent."""
 
 
 class MqttLink:
@@ -163,18 +164,22 @@ class MqttLink:
         return UnreachableError(f"the connection to the broker at {self._peer.there} was lost{twin}")
 
     def _await(self, answered: Callable[[], bool], stop: threading.Event) -> None:
-        deadline = time.monotonic() + ANSWER_S
+        first = self.version == V5 and not self._welcomed
+        deadline = time.monotonic() + (V5_ANSWER_S if first else ANSWER_S)
         while not answered() and not stop.is_set():
             try:
                 self.turn()
+                self._expect(deadline)
             except UnreachableError as error:
-                # Some brokers of before MQTT 5 do not refuse it in words: they hang up.
-                if self.version == V5 and not self._welcomed:
+                # Not every broker of before MQTT 5 refuses it in words: some hang up, amqtt waits for ever.
+                if first:
                     raise VersionRefusedError(str(error)) from error
                 raise
-            if time.monotonic() > deadline:
-                msg = f"the broker at {self._peer.there} does not answer; is another service on this port?"
-                raise UnreachableError(msg)
+
+    def _expect(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            msg = f"the broker at {self._peer.there} does not answer; is another service on this port?"
+            raise UnreachableError(msg)
 
     def _made(self) -> Client:
         clean = None if self.version == V5 else False

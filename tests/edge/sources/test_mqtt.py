@@ -179,15 +179,18 @@ def test_an_old_retained_value_is_refused_once_and_what_follows_counts(server: M
 class OldBroker:
     """Answers MQTT 5 as a broker of before it, and passes everything else on to a real broker."""
 
-    def __init__(self, there: Mosquitto, answer: bytes) -> None:
+    def __init__(self, there: Mosquitto, answer: bytes | None) -> None:
         self._there = there
-        self._answer = answer
+        self._answer = answer  # None: it says nothing and waits
+        self._silent: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"mqtt://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
         self._listener.close()
+        for client in self._silent:
+            client.close()
 
     def _serve(self) -> None:
         while True:
@@ -197,6 +200,9 @@ class OldBroker:
                 return
             connect = client.recv(4096)
             if connect[connect.index(b"MQTT") + 4] == 5:
+                if self._answer is None:
+                    self._silent.append(client)
+                    continue
                 client.sendall(self._answer)
                 client.close()
                 continue
@@ -219,8 +225,8 @@ def _received(there: socket.socket) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("answer", [b"\x20\x02\x00\x01", b""], ids=["refuses", "hangs up"])
-def test_a_broker_of_before_mqtt_5_is_spoken_to_in_3_1_1(server: Mosquitto, answer: bytes) -> None:
+@pytest.mark.parametrize("answer", [b"\x20\x02\x00\x01", b"", None], ids=["refuses", "hangs up", "falls silent"])
+def test_a_broker_of_before_mqtt_5_is_spoken_to_in_3_1_1(server: Mosquitto, answer: bytes | None) -> None:
     intake = KeepingIntake()
     with closing(OldBroker(server, answer)) as old, running(source(old.url), intake) as run:
         assert run.said[0].endswith("MQTT 3.1.1")
