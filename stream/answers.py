@@ -4,7 +4,7 @@ import msgspec
 
 from models.decide import Deciding
 from stream.detectors import Detectors
-from stream.draft import Draft
+from stream.draft import Draft, Occasion
 from stream.edges import WHOLE
 from stream.inputs import origin_of
 from wire.messages import Action, DeadLetter, Outcome, Verb, Verdict
@@ -14,11 +14,12 @@ _encoder = msgspec.msgpack.Encoder()
 
 def answer(item: Action | Verdict, draft: Draft, detectors: Detectors, out: list[Outcome]) -> None:
     """Take one action or verdict; one that finds nothing to act on is kept as a dead letter with the reason."""
-    reason = _tried(item, draft, detectors, out)
+    at = Occasion(item.edge, origin_of(item, item.edge), out)
+    reason = _tried(item, draft, detectors, at)
     if reason:
         out.append(
             DeadLetter(
-                origin=origin_of(item, item.edge),
+                origin=at.origin,
                 source=item.who,
                 reason=reason,
                 body=_encoder.encode(item),
@@ -28,29 +29,29 @@ def answer(item: Action | Verdict, draft: Draft, detectors: Detectors, out: list
         )
 
 
-def _tried(item: Action | Verdict, draft: Draft, detectors: Detectors, out: list[Outcome]) -> str:
+def _tried(item: Action | Verdict, draft: Draft, detectors: Detectors, at: Occasion) -> str:
     whole = item.device == WHOLE
     if item.edge not in draft.edges or not (whole or (item.edge, item.device) in draft.devices):
         return f"no device {item.device!r} of edge {item.edge!r} is known"
     if draft.edge(item.edge).answered(item.id):
         return "the same action came before"
     if isinstance(item, Verdict):
-        return _found(item, draft, out)
+        return _found(item, draft, at)
     if item.verb is Verb.ACKNOWLEDGE:
-        return _acknowledged(item, draft, out)
+        return _acknowledged(item, draft, at)
     if item.verb is Verb.ACCEPT_NORMAL and not whole:
-        return _accepted(item, draft, detectors, out)
+        return _accepted(item, draft, detectors, at)
     return f"{item.verb.value} is nothing that can be done with {item.rule!r} here"
 
 
-def _acknowledged(item: Action, draft: Draft, out: list[Outcome]) -> str:
-    panel = draft.panel(item.edge, item.device, origin_of(item, item.edge), out)
+def _acknowledged(item: Action, draft: Draft, at: Occasion) -> str:
+    panel = draft.panel(at, item.device)
     if panel.acknowledge(item.rule, item.who, item.why, _at_ns(item, draft)):
         return ""
     return f"{item.rule!r} of {item.device!r} has nothing to acknowledge: it is normal, or someone knows already"
 
 
-def _accepted(item: Action, draft: Draft, detectors: Detectors, out: list[Outcome]) -> str:
+def _accepted(item: Action, draft: Draft, detectors: Detectors, at: Occasion) -> str:
     device = draft.device(item.edge, item.device)
     watch = device.watch
     detector = detectors.find(watch.model, watch.version)
@@ -59,7 +60,7 @@ def _accepted(item: Action, draft: Draft, detectors: Detectors, out: list[Outcom
     # How much of the learning the detector keeps is for it to say: its next rows tell.
     state = detector.accept(watch.state)
     device.watch = msgspec.structs.replace(watch, state=state, warm=0.0, deciding=Deciding())
-    panel = draft.panel(item.edge, item.device, origin_of(item, item.edge), out)
+    panel = draft.panel(at, item.device)
     at_ns = _at_ns(item, draft)
     for rule in ("drift", "anomaly"):
         panel.acknowledge(rule, item.who, item.why, at_ns)
@@ -67,8 +68,8 @@ def _accepted(item: Action, draft: Draft, detectors: Detectors, out: list[Outcom
     return ""
 
 
-def _found(item: Verdict, draft: Draft, out: list[Outcome]) -> str:
-    panel = draft.panel(item.edge, item.device, origin_of(item, item.edge), out)
+def _found(item: Verdict, draft: Draft, at: Occasion) -> str:
+    panel = draft.panel(at, item.device)
     text = f"{item.finding}: {item.comment}" if item.comment else str(item.finding)
     if panel.note(item.alarm, item.who, text, _at_ns(item, draft)):
         return ""

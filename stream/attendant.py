@@ -60,10 +60,10 @@ class Attendant:
         device, plan, panel = self.device, self.plan, self.panel
         t_ns = chunk.t_ns
         self._set_clock(int(t_ns[-1]), own=own)
-        felt = feel(device.sense, t_ns, chunk.values, plan, panel, self.clock_ns)
+        felt = feel(device.sense, t_ns, chunk.values, plan, panel, clock_ns=self.clock_ns)
         device.sense = felt.sense
         if plan.bounds:
-            device.limits = check(device.limits, t_ns, felt.fresh, plan, panel, self.clock_ns)
+            device.limits = check(device.limits, t_ns, felt.fresh, plan, panel, clock_ns=self.clock_ns)
         if device.pace.learns:
             device.pace = learn(device.pace, t_ns, felt.fresh)
         self._lay(t_ns, felt.values, whole=felt.whole)

@@ -43,7 +43,7 @@ class Outcomes(msgspec.Struct, frozen=True):
 
 
 class Core:
-    """Scores and watches. Knows no clock, no file and no chance: the same inputs give the same outcomes, however cut."""
+    """Scores and watches. Knows no clock, file or chance: the same inputs give the same outcomes, however cut."""
 
     def __init__(self, config: Config, detectors: Detectors) -> None:
         for rule in config.devices:
@@ -78,11 +78,11 @@ class Core:
         damaged: dict[str, str] = {}
         for key, data in records.items():
             kind, *names = split_key(key)
-            if kind == "device" and len(names) == 2:
+            if kind == "device":
                 devices[names[0], names[1]] = _device(data)
             elif kind == "edge":
                 edges[names[0]] = _edge(data)
-            elif kind == "lane" and len(names) == 2:
+            elif kind == "lane":
                 try:
                     lanes[names[0], names[1]] = unpack_lane(data)
                 except StateError as error:
@@ -92,6 +92,14 @@ class Core:
         for name, reason in damaged.items():
             edges.setdefault(name, Edge()).lost = reason
         return CoreState(devices, edges, lanes, _owners(devices), models, self._tables(devices))
+
+    def clock_ns(self, state: CoreState) -> int:
+        """The newest input clock of all edges, 0 before the first batch."""
+        return max((edge.clock_ns for edge in state.edges.values()), default=0)
+
+    def overdue(self, state: CoreState, since_ns: int) -> bool:
+        """Whether a tick could ring: an edge has not been heard since then, and it is not yet known to be silent."""
+        return any(edge.clock_ns < since_ns and not edge.silent() for edge in state.edges.values())
 
     def _tables(self, devices: Mapping[tuple[str, str], Device]) -> dict[str, Timetable]:
         tables: dict[str, Timetable] = {}

@@ -30,3 +30,11 @@ class Shelf:
     def find(self, name: str, version: int) -> Detector | None:
         """The detector of that name in that version (0 = the champion), or None."""
         return self._detectors.get((name, version))
+
+
+def chosen(wanted: str | None, versions: Mapping[str, int], detectors: Detectors) -> Detector | None:
+    """The detector for a device whose configuration names `wanted`; None where no model shall watch."""
+    if wanted == OFF:
+        return None
+    found = detectors.find(wanted, versions.get(wanted, 0)) if wanted else None
+    return found or detectors.find(SELF_LEARNING, versions.get(SELF_LEARNING, 0))

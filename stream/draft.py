@@ -13,6 +13,14 @@ from wire.config import Config
 from wire.messages import Origin, Outcome
 
 
+class Occasion(msgspec.Struct, frozen=True):
+    """The input that is being worked on, the edge it concerns, and where its outcomes go."""
+
+    edge: str
+    origin: Origin
+    out: list[Outcome]
+
+
 class Draft:
     """The next state in the making."""
 
@@ -86,10 +94,10 @@ class Draft:
         """What the configuration says of a device with the channels it has now."""
         return self.plans.of(name, self.devices[edge, name].channels)
 
-    def panel(self, edge: str, device: str, origin: Origin, out: list[Outcome]) -> Panel:
+    def panel(self, at: Occasion, device: str = WHOLE) -> Panel:
         """The alarms of a device, or of the edge itself."""
-        alarms = self.edge(edge).alarms if device == WHOLE else self.device(edge, device).alarms
-        return Panel(Place(edge, device, origin), alarms, out)
+        alarms = self.edge(at.edge).alarms if device == WHOLE else self.device(at.edge, device).alarms
+        return Panel(Place(at.edge, device, at.origin), alarms, at.out)
 
     def finished(self) -> CoreState:
         """The next state."""

@@ -4,46 +4,41 @@ from collections.abc import Mapping
 
 from stream.alarms import Notice
 from stream.attendant import Attendant
-from stream.draft import Draft
-from stream.edges import WHOLE
+from stream.draft import Draft, Occasion
 from stream.phrase import moment
-from wire.messages import ClockDoubted, DeadLetter, Event, Gap, Origin, Outcome, Refused, SourceState
+from wire.messages import ClockDoubted, DeadLetter, Event, Gap, Refused, SourceState
 
 
-def happen(
-    event: Event, edge: str, origin: Origin, out: list[Outcome], draft: Draft, at_work: Mapping[str, Attendant]
-) -> None:
+def happen(event: Event, at: Occasion, draft: Draft, at_work: Mapping[str, Attendant]) -> None:
     """Take one event; run events and texts are stored by others and mean nothing here."""
     if isinstance(event, Refused):
-        out.append(
+        at.out.append(
             DeadLetter(
-                origin=origin,
+                origin=at.origin,
                 source=event.source,
                 reason=event.reason,
                 body=event.body,
                 count=event.count,
                 size=event.size,
-                t_ns=event.t_ns or draft.edge(edge).clock_ns,
+                t_ns=event.t_ns or draft.edge(at.edge).clock_ns,
                 device=event.device,
             )
         )
     elif isinstance(event, SourceState):
-        draft.edge(edge).source(event, draft.panel(edge, WHOLE, origin, out))
+        draft.edge(at.edge).source(event, draft.panel(at))
     elif isinstance(event, Gap):
         rows = f"{event.rows} rows" if event.rows >= 0 else "an unknown number of rows"
         facts = {"rows": rows, "start": moment(event.from_ns), "end": moment(event.to_ns), "reason": event.reason}
-        _ring(Notice("gap", "gap", event.from_ns, facts), event.device, edge, origin, out, draft, at_work)
+        _ring(Notice("gap", "gap", event.from_ns, facts), event.device, at, draft, at_work)
     elif isinstance(event, ClockDoubted):
         notice = Notice("clock", "clock", event.t_ns, {"claimed": moment(event.claimed_ns)})
-        _ring(notice, event.device, edge, origin, out, draft, at_work)
+        _ring(notice, event.device, at, draft, at_work)
 
 
 def _ring(
     notice: Notice,
     device: str,
-    edge: str,
-    origin: Origin,
-    out: list[Outcome],
+    at: Occasion,
     draft: Draft,
     at_work: Mapping[str, Attendant],
 ) -> None:
@@ -53,6 +48,6 @@ def _ring(
         attendant.panel.raise_(notice, attendant.clock_ns)
         attendant.event(notice.rule)
         return
-    record = draft.edge(edge)
-    draft.panel(edge, WHOLE, origin, out).raise_(notice, record.clock_ns)
+    record = draft.edge(at.edge)
+    draft.panel(at).raise_(notice, record.clock_ns)
     record.event(notice.rule)

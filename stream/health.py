@@ -7,6 +7,7 @@ import numpy as np
 
 from models.contract import F64, I64, Bools
 from stream.alarms import Notice, Panel
+from stream.chunk import Chunk
 from stream.phrase import quantity, span
 from stream.plan import Plan
 from stream.rules import RULES
@@ -55,7 +56,7 @@ class Felt(msgspec.Struct, frozen=True):
     whole: bool  # nothing is missing in either
 
 
-def feel(sense: Sense, t_ns: I64, values: F64, plan: Plan, panel: Panel, clock_ns: int) -> Felt:
+def feel(sense: Sense, t_ns: I64, values: F64, plan: Plan, panel: Panel, *, clock_ns: int) -> Felt:
     """Take out what no healthy sensor shows, and note what each channel last said."""
     whole = math.isfinite(float(values.sum()))
     bad_ns = sense.bad_ns
@@ -63,7 +64,7 @@ def feel(sense: Sense, t_ns: I64, values: F64, plan: Plan, panel: Panel, clock_n
         bad = (values < plan.low) | (values > plan.high) | np.isinf(values)
         if bad.any():
             whole = False
-            bad_ns = _ring_range(bad_ns, bad, t_ns, values, plan, panel)
+            bad_ns = _ring_range(bad_ns, bad, Chunk(t_ns, values), plan, panel)
             values = np.where(bad, np.nan, values)
     fresh = values
     if t_ns[0] <= sense.newest_ns.max():
@@ -78,7 +79,7 @@ def feel(sense: Sense, t_ns: I64, values: F64, plan: Plan, panel: Panel, clock_n
 def watch_stuck(sense: Sense, plan: Plan, panel: Panel, *, running: bool) -> None:
     """Ring for channels that repeat one value too long; a machine that is off may stand still."""
     stuck = _stuck(sense, plan)
-    for index in np.flatnonzero(stuck):
+    for index in np.flatnonzero(stuck).tolist():
         name, value = plan.channels[index], float(sense.value[index])
         lasted = int(sense.newest_ns[index] - sense.since_ns[index])
         if running:
@@ -166,7 +167,8 @@ def _with_bad(sense: Sense, bad_ns: I64) -> Sense:
     return sense if bad_ns is sense.bad_ns else msgspec.structs.replace(sense, bad_ns=bad_ns)
 
 
-def _ring_range(bad_ns: I64, bad: Bools, t_ns: I64, values: F64, plan: Plan, panel: Panel) -> I64:
+def _ring_range(bad_ns: I64, bad: Bools, chunk: Chunk, plan: Plan, panel: Panel) -> I64:
+    t_ns, values = chunk.t_ns, chunk.values
     newest = bad_ns.copy()
     for index in np.flatnonzero(bad.any(axis=0)):
         rows = np.flatnonzero(bad[:, index])
@@ -177,10 +179,12 @@ def _ring_range(bad_ns: I64, bad: Bools, t_ns: I64, values: F64, plan: Plan, pan
             "high": quantity(float(plan.high[index]), uom),
         }
         limit = float(plan.low[index] if value < plan.low[index] else plan.high[index])
+        kept = value if math.isfinite(value) else None
         at = int(t_ns[rows[0]])
         name = plan.channels[index]
-        shown = {"value": value if math.isfinite(value) else None, "limit": limit if math.isfinite(limit) else None}
-        panel.raise_(Notice(plan.range_rules[index], "range", at, facts, channel=name, **shown), at)
+        bound = limit if math.isfinite(limit) else None
+        notice = Notice(plan.range_rules[index], "range", at, facts, channel=name, value=kept, limit=bound)
+        panel.raise_(notice, at)
         newest[index] = max(newest[index], int(t_ns[rows[-1]]))
     return newest
 

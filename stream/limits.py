@@ -57,7 +57,7 @@ class _Change(msgspec.Struct, frozen=True):
     onset_ns: int
 
 
-def check(standing: Standing, t_ns: I64, fresh: F64, plan: Plan, panel: Panel, clock_ns: int) -> Standing:
+def check(standing: Standing, t_ns: I64, fresh: F64, plan: Plan, panel: Panel, *, clock_ns: int) -> Standing:
     """Judge rows that are newer than all before, and ring."""
     signed = fresh[:, plan.columns] * plan.signs
     rings = _rings(standing, panel)
@@ -68,7 +68,7 @@ def check(standing: Standing, t_ns: I64, fresh: F64, plan: Plan, panel: Panel, c
     worst, due = standing.worst.copy(), standing.due_ns.copy()
     changes: list[_Change] = []
     for index in np.flatnonzero(hot):
-        walk = _Walk(plan, int(index), bool(rings[index]), int(since[index]), int(outside[index]), float(worst[index]))
+        walk = _Walk(plan, standing, int(index), rings=bool(rings[index]))
         changes += walk.over(t_ns, signed[:, index])
         waits = walk.since_ns >= 0 and not walk.rings
         if not waits:
@@ -110,13 +110,15 @@ def _rings(standing: Standing, panel: Panel) -> Bools:
 class _Walk:
     """Follows one bound through stretches of values that are inside, between (in the deadband) or outside."""
 
-    def __init__(self, plan: Plan, index: int, rings: bool, since_ns: int, outside_ns: int, worst: float) -> None:  # noqa: FBT001 - one call, five lines above
+    def __init__(self, plan: Plan, standing: Standing, index: int, *, rings: bool) -> None:
         self.index = index
         self.sign = float(plan.signs[index])
         self.threshold = float(plan.thresholds[index])
         self.inside_below = self.threshold - float(plan.deadbands[index])
         self.delay_ns = int(plan.delays_ns[index])
-        self.rings, self.since_ns, self.outside_ns, self.worst = rings, since_ns, outside_ns, worst
+        self.rings = rings
+        self.since_ns, self.outside_ns = int(standing.since_ns[index]), int(standing.outside_ns[index])
+        self.worst = float(standing.worst[index])
         self.changes: list[_Change] = []
 
     def over(self, t_ns: I64, signed: F64) -> list[_Change]:

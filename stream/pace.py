@@ -110,4 +110,4 @@ def _rounded(ns: int) -> int:
     """Three digits are enough: the rest is jitter, and would differ after every restart."""
     ns = max(ns, FINEST_NS)
     unit = 10 ** (len(str(ns)) - 3)
-    return (ns + unit // 2) // unit * unit
+    return int((ns + unit // 2) // unit * unit)

@@ -53,7 +53,7 @@ RULES: Mapping[str, Rule] = {
     "anomaly": Rule(
         Priority.MEDIUM,
         "{device} behaves unlike its normal: score {score}, most by {channels}",
-        "The readings do not fit what was learnt of this machine: wear, a fault, a bad sensor, or a new way of running.",
+        "The readings do not fit what was learnt of this machine: wear, a fault, a bad sensor, a new way of running.",
         "A failure may be developing.",
         "Look at the named channels and at the machine; acknowledge, or accept it as the new normal.",
     ),

@@ -133,7 +133,7 @@ class _Reader:
         self.end = match.end()
         self.kind = match.lastgroup or ""
         self.token = match[self.kind]
-        if self.kind == "name" and self.token in {"and", "or", "not"}:
+        if self.kind == "paren" or (self.kind == "name" and self.token in {"and", "or", "not"}):
             self.kind = self.token
 
     def any_of(self) -> _Node:
@@ -158,14 +158,14 @@ class _Reader:
             if self.kind == "not":
                 self.next()
                 return _Not(self.one())
-            return self._bracketed() if self.token == "(" and self.kind == "paren" else self._comparison()
+            return self._bracketed() if self.kind == "(" else self._comparison()
         finally:
             self.depth -= 1
 
     def _bracketed(self) -> _Node:
         self.next()
         inner = self.any_of()
-        if self.token != ")" or self.kind != "paren":
+        if self.kind != ")":
             msg = 'expected ")"'
             raise RunningError(msg, self.text, self.start)
         self.next()

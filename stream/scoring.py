@@ -8,10 +8,11 @@ import numpy as np
 from models.contract import Detector, Job, Scored
 from models.decide import DEFAULT, Deciding, decide
 from stream.alarms import Notice
-from stream.detectors import OFF, SELF_LEARNING, Detectors
+from stream.detectors import OFF, Detectors, chosen
 from stream.device import Device, Watch
 from stream.draft import Draft
 from stream.phrase import quantity
+from stream.plan import Plan
 from stream.visit import Gathered, Visit
 from wire.messages import Health, Liveness, Scores
 
@@ -29,6 +30,11 @@ class _Task(msgspec.Struct):
     job: Job
     visits: list[Visit]
     begins: list[int]
+
+
+class _Watched(msgspec.Struct):
+    device: Device
+    plan: Plan
 
 
 def score(visits: Sequence[Visit], draft: Draft, detectors: Detectors) -> None:
@@ -53,24 +59,23 @@ def _by_device(visits: Sequence[Visit]) -> Iterator[tuple[_Key, list[Visit]]]:
     groups: dict[_Key, list[Visit]] = {}
     for each in visits:
         if each.live or each.late:
-            groups.setdefault((each.edge, each.name), []).append(each)
+            groups.setdefault((each.at.edge, each.name), []).append(each)
     yield from groups.items()
 
 
 def _detector(edge: str, name: str, first: Visit, draft: Draft, detectors: Detectors) -> Detector | None:
     """The device's detector; where it differs from the one before, that one's state goes."""
     wanted = draft.plan(edge, name).model
-    if wanted == OFF:
+    detector = chosen(wanted, draft.models, detectors)
+    if detector is None:
         return None
-    panel = draft.panel(edge, name, first.origin, first.out)
-    detector = detectors.find(wanted, draft.models.get(wanted, 0)) if wanted else None
-    if wanted and detector is None:
+    panel = draft.panel(first.at, name)
+    if wanted and wanted != detector.name:
         panel.raise_(Notice("model", "model", first.clock_ns, {"model": wanted}, model=wanted), first.clock_ns)
     else:
         panel.clear("model", first.clock_ns)
-    detector = detector or detectors.find(SELF_LEARNING, draft.models.get(SELF_LEARNING, 0))
     device = draft.device(edge, name)
-    if detector and (device.watch.model, device.watch.version) != (detector.name, detector.version):
+    if (device.watch.model, device.watch.version) != (detector.name, detector.version):
         device.watch = Watch(model=detector.name, version=detector.version, settled=device.watch.settled)
     return detector
 
@@ -116,7 +121,7 @@ def _share(task: _Task, scored: Scored, draft: Draft, parts: dict[tuple[int, boo
     """Give each visit its rows' part of what came of a job."""
     late = not task.job.learn
     if not late:
-        device = draft.device(task.visits[0].edge, task.visits[0].name)
+        device = draft.device(task.visits[0].at.edge, task.visits[0].name)
         device.watch = replace(device.watch, state=scored.state, warm=scored.warm)
     start = 0
     for each, begin in zip(task.visits, task.begins, strict=True):
@@ -132,7 +137,7 @@ def _share(task: _Task, scored: Scored, draft: Draft, parts: dict[tuple[int, boo
 
 
 def _conclude(each: Visit, live: Scored | None, late: Scored | None, draft: Draft) -> None:
-    device = draft.device(each.edge, each.name)
+    device = draft.device(each.at.edge, each.name)
     if live is not None and each.live is not None:
         _say(each, device, each.live, live, late=False)
         _judge(each, device, live, draft)
@@ -148,10 +153,10 @@ def _conclude(each: Visit, live: Scored | None, late: Scored | None, draft: Draf
 
 def _say(each: Visit, device: Device, rows: Gathered, scored: Scored, *, late: bool) -> None:
     begin = rows.rows - scored.score.size
-    each.out.append(
+    each.at.out.append(
         Scores(
-            origin=each.origin,
-            edge=each.edge,
+            origin=each.at.origin,
+            edge=each.at.edge,
             device=each.name,
             model=device.watch.model,
             version=device.watch.version,
@@ -174,37 +179,37 @@ def _judge(each: Visit, device: Device, scored: Scored, draft: Draft) -> None:
         return
     assert each.live is not None
     times = each.live.t_ns[each.live.rows - scored.score.size :]
-    panel = draft.panel(each.edge, each.name, each.origin, each.out)
+    panel = draft.panel(each.at, each.name)
+    watched = _Watched(device, draft.plan(each.at.edge, each.name))
     if begun_anew and not decided.changes:
         # The detector was restarted while its alarm stood: no one else would ever end it.
         panel.clear("anomaly", int(times[-1]))
     for change in decided.changes:
         at_ns = int(times[change.index])
         if change.active:
-            panel.raise_(_notice("anomaly", at_ns, each, device, scored, change.index, draft), at_ns)
+            panel.raise_(_notice("anomaly", at_ns, scored, change.index, watched), at_ns)
         else:
             panel.clear("anomaly", at_ns, value=change.peak)
     if drift:
         index = int(scored.drift.argmax())
         at_ns = int(times[index])
-        panel.raise_(_notice("drift", at_ns, each, device, scored, index, draft), at_ns)
+        panel.raise_(_notice("drift", at_ns, scored, index, watched), at_ns)
 
 
-def _notice(rule: str, at_ns: int, each: Visit, device: Device, scored: Scored, index: int, draft: Draft) -> Notice:
+def _notice(rule: str, at_ns: int, scored: Scored, index: int, watched: "_Watched") -> Notice:
     row = np.nan_to_num(scored.contributions[index].astype(np.float64))
     top = np.argsort(-row, kind="stable")[:TOP]
-    contributions = {device.channels[i]: float(row[i]) for i in top if row[i] > 0}
+    watch, channels = watched.device.watch, watched.device.channels
+    contributions = {channels[i]: float(row[i]) for i in top if row[i] > 0}
     value = float(scored.score[index])
     known = value == value  # noqa: PLR0124 - not NaN
     facts = {"score": quantity(value), "channels": ", ".join(list(contributions)[:_MOST_FINDINGS]) or "no one channel"}
-    texts = draft.plan(each.edge, each.name).texts
-    watch = device.watch
     return Notice(
         rule,
         rule,
         at_ns,
         facts,
-        texts,
+        watched.plan.texts,
         value=value if known else None,
         limit=DEFAULT.threshold,
         contributions=contributions,
@@ -216,7 +221,7 @@ def _notice(rule: str, at_ns: int, each: Visit, device: Device, scored: Scored, 
 def _late(each: Visit, findings: list[str], device: Device, draft: Draft) -> None:
     if not findings and not each.late_over:
         return
-    panel = draft.panel(each.edge, each.name, each.origin, each.out)
+    panel = draft.panel(each.at, each.name)
     if findings:
         rows = each.late
         at_ns = int(rows.t_ns[0]) if rows else each.clock_ns
@@ -234,11 +239,11 @@ def _live(each: Visit, device: Device, draft: Draft) -> None:
     if health is device.life.said and not each.speaks:
         return
     device.life = replace(device.life, said=health)
-    watched = draft.plan(each.edge, each.name).model != OFF
-    each.out.append(
+    watched = draft.plan(each.at.edge, each.name).model != OFF
+    each.at.out.append(
         Liveness(
-            origin=each.origin,
-            edge=each.edge,
+            origin=each.at.origin,
+            edge=each.at.edge,
             device=each.name,
             clock_ns=each.clock_ns,
             last_ns=each.newest_ns,
@@ -253,5 +258,5 @@ def _health(each: Visit, device: Device, draft: Draft) -> Health:
         return Health.SILENT
     if not each.running:
         return Health.OFF
-    watched = draft.plan(each.edge, each.name).model != OFF
+    watched = draft.plan(each.at.edge, each.name).model != OFF
     return Health.LEARNING if watched and (not each.paced or device.watch.warm < 1.0) else Health.RUNNING

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.contract import F64, I64, Bools
 from stream.attendant import Attendant, Stretch
-from wire.messages import Origin, Outcome
+from stream.draft import Occasion
 
 
 class Gathered(msgspec.Struct, frozen=True):
@@ -24,12 +24,10 @@ class Gathered(msgspec.Struct, frozen=True):
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """A device during one batch, after its rows and timers; `out` is where this batch's outcomes go."""
+    """A device during one batch, after its rows and timers."""
 
-    edge: str
+    at: Occasion
     name: str
-    origin: Origin
-    out: list[Outcome]
     clock_ns: int
     newest_ns: int
     silent: bool
@@ -42,14 +40,12 @@ class Visit(msgspec.Struct, frozen=True):
     late_over: bool
 
 
-def visit(edge: str, name: str, origin: Origin, out: list[Outcome], attendant: Attendant) -> Visit:
+def visit(at: Occasion, name: str, attendant: Attendant) -> Visit:
     """Note how things stand now."""
     device = attendant.device
     return Visit(
-        edge=edge,
+        at=at,
         name=name,
-        origin=origin,
-        out=out,
         clock_ns=attendant.clock_ns,
         newest_ns=device.life.newest_ns,
         silent=attendant.silent,

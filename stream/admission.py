@@ -1,0 +1,58 @@
+"""Letting a batch in: once only, and noting what is missing before it."""
+
+from stream.alarms import Notice
+from stream.draft import Draft, Occasion
+from stream.lanes import Admission, Lane
+from stream.plan import NEVER
+from wire.messages import Batch
+
+LANES = 64  # remembered an edge; the one longest unheard goes first
+SHORT = 8  # digits of a lane's uuid that tell it from others
+
+
+def unplaceable(batch: Batch) -> str:
+    """Why a batch has no place in any order; "" if it has."""
+    if 0 <= batch.clock_ns < NEVER and batch.seq >= 1:
+        return ""
+    return f"a batch with clock {batch.clock_ns} and number {batch.seq} cannot be placed"
+
+
+def admit(batch: Batch, at: Occasion, draft: Draft) -> bool:
+    """Whether a batch is new; then its edge hears it."""
+    lane = _enter(batch, at, draft)
+    if lane is None:
+        return False
+    edge, panel = draft.edge(at.edge), draft.panel(at)
+    edge.hear(batch.clock_ns, panel)
+    if edge.lost:
+        panel.raise_(Notice("state-lost", "state-lost", edge.clock_ns, {"reason": edge.lost}), edge.clock_ns)
+        edge.event("state-lost")
+        edge.lost = ""
+    return True
+
+
+def _enter(batch: Batch, at: Occasion, draft: Draft) -> Lane | None:
+    known = draft.lanes.get((batch.edge, batch.log))
+    if known is None and batch.edge not in draft.edges:
+        known = Lane(batch.seq - 1)  # what an unknown edge sent before is not missing here
+    lane, said = (known or Lane()).admit(batch.seq, batch.clock_ns)
+    if said is Admission.DUPLICATE:
+        return None
+    draft.set_lane(batch.edge, batch.log, lane)
+    if known is None:
+        _forget_lanes(batch.edge, draft)
+    if said is Admission.AFTER_HOLE:
+        first, last = lane.holes[-1]
+        rule, log = f"sequence:{batch.log[:SHORT]}", batch.log[:SHORT]
+        edge = draft.edge(at.edge)
+        edge.clock_ns = max(edge.clock_ns, batch.clock_ns)
+        facts = {"start": str(first), "end": str(last), "log": log}
+        draft.panel(at).raise_(Notice(rule, "sequence", edge.clock_ns, facts), edge.clock_ns)
+        edge.event(rule)
+    return lane
+
+
+def _forget_lanes(edge: str, draft: Draft) -> None:
+    lanes = [(lane.clock_ns, log) for (of, log), lane in draft.lanes.items() if of == edge]
+    for _, log in sorted(lanes)[:-LANES]:
+        draft.forget_lane(edge, log)

@@ -1,0 +1,196 @@
+"""The box's shell around the core: reads the input log, steps, and stores each micro-batch whole."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from store.port import Commit, StoreFullError, Writer
+from stream.core import Core, Outcomes
+from stream.inputs import Item, Unreadable, origin_of
+from stream.state import CoreState
+from wire.envelope import Rejected, unpack_input
+from wire.messages import NS_PER_S, DeadLetter, Tick
+from wire.ports import Entry, FullError, Inbox, InputLog
+
+log = logging.getLogger(__name__)
+
+
+class RunnerState(StrEnum):
+    """What the runner is doing."""
+
+    STARTING = "starting"
+    READING = "reading"
+    STORE_FULL = "store-full"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class RunnerHealth(msgspec.Struct, frozen=True):
+    """How the runner is doing, for /readyz. `behind`: there was more to read than one micro-batch took."""
+
+    state: RunnerState = RunnerState.STARTING
+    pos: int = 0  # stored up to this position of the log
+    clock_ns: int = 0  # the newest input clock that is stored
+    behind: bool = False
+    unstepped: int = 0  # inputs that the core could not work on, kept as dead letters
+    last_error: str = ""
+
+    def lag_ns(self, now_ns: int) -> int:
+        """How far what is stored lies behind now; includes the at most 2 s between two batches of an edge."""
+        return max(0, now_ns - self.clock_ns) if self.clock_ns else 0
+
+
+class Pauses(msgspec.Struct, frozen=True):
+    """How the runner spends its waiting, in seconds, and how many inputs it takes at once."""
+
+    wait_s: float = 0.5  # for the first input
+    group_s: float = 0.1  # so that tiny inputs come together
+    tick_s: float = 5.0
+    retain_s: float = 300.0
+    full_s: float = 2.0  # before the same commit is tried again
+    limit: int = 64
+
+
+class BoxRunner:
+    """Runs the core over the box's log, in a thread of its own, from where the store says the last commit ended."""
+
+    def __init__(
+        self,
+        input_log: InputLog,
+        *,
+        inbox: Inbox,
+        store: Writer,
+        core: Core,
+        clock_ns: Callable[[], int],
+        pauses: Pauses | None = None,
+    ) -> None:
+        self._log = input_log
+        self._inbox = inbox
+        self._store = store
+        self._core = core
+        self._clock_ns = clock_ns
+        self._pauses = pauses or Pauses()
+        self._tick_due_ns = 0
+        self._retain_due_ns = 0
+        self.health = RunnerHealth()  # replaced whole, so any thread may read it
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set. Raises what the log or the store raise, after noting it in `health`."""
+        try:
+            resume = self._store.resume()
+            state, pos = self._core.load(resume.state), resume.cursor
+            self._note(state=RunnerState.READING, pos=pos)
+            while not stop.is_set():
+                entries = self._log.read(pos, limit=self._pauses.limit, wait_s=self._pauses.wait_s)
+                if entries:
+                    state = self._take(state, entries, stop)
+                    pos = self.health.pos
+                self._rest(state, at_end=len(entries) < self._pauses.limit, stop=stop)
+            self._note(state=RunnerState.STOPPED)
+        except Exception as error:
+            log.exception("the runner stops at position %d", self.health.pos)
+            self._note(state=RunnerState.FAILED, last_error=f"{type(error).__name__}: {error}")
+            raise
+
+    def _take(self, state: CoreState, entries: Sequence[Entry], stop: threading.Event) -> CoreState:
+        items = [(entry.pos, _opened(entry)) for entry in entries]
+        after, outcomes = self._stepped(state, items, entries)
+        commit = Commit(
+            cursor=entries[-1].pos,
+            batches=outcomes.accepted,
+            outcomes=outcomes.outcomes,
+            state=self._core.dump(after, outcomes.changed),
+            duplicates=outcomes.duplicates,
+        )
+        if not self._stored(commit, stop):
+            return state
+        self._log.confirm(commit.cursor)
+        self._note(
+            state=RunnerState.READING,
+            pos=commit.cursor,
+            clock_ns=self._core.clock_ns(after),
+            behind=len(entries) == self._pauses.limit,
+        )
+        return after
+
+    def _stepped(
+        self, state: CoreState, items: Sequence[tuple[int, Item]], entries: Sequence[Entry]
+    ) -> tuple[CoreState, Outcomes]:
+        """Step over all at once; if that fails, one by one, and what fails alone becomes a dead letter."""
+        try:
+            return self._core.step(state, items)
+        except Exception:
+            log.exception("a micro-batch of %d inputs failed, trying them one by one", len(items))
+        parts = []
+        for item, entry in zip(items, entries, strict=True):
+            try:
+                state, outcomes = self._core.step(state, [item])
+            except Exception as error:
+                log.exception("the input at position %d cannot be worked on", entry.pos)
+                outcomes = self._failed(item[1], entry, error)
+            parts.append(outcomes)
+        return state, _together(parts)
+
+    def _failed(self, item: Item, entry: Entry, error: Exception) -> Outcomes:
+        reason = f"the core failed: {type(error).__name__}: {error}"
+        self._note(unstepped=self.health.unstepped + 1, last_error=reason)
+        origin = origin_of(item, getattr(item, "edge", ""))
+        letter = DeadLetter(origin, "core", reason, entry.body, size=len(entry.body), t_ns=self._clock_ns())
+        return Outcomes((), (letter,), 0, ())
+
+    def _stored(self, commit: Commit, stop: threading.Event) -> bool:
+        while True:
+            try:
+                self._store.write(commit)
+            except StoreFullError as error:
+                self._note(state=RunnerState.STORE_FULL, last_error=str(error))
+                self._retain(self._clock_ns())
+                if stop.wait(self._pauses.full_s):
+                    return False
+            else:
+                return True
+
+    def _rest(self, state: CoreState, *, at_end: bool, stop: threading.Event) -> None:
+        now_ns = self._clock_ns()
+        if now_ns >= self._retain_due_ns:
+            self._retain_due_ns = now_ns + int(self._pauses.retain_s * NS_PER_S)
+            self._retain(now_ns)
+        if not at_end:
+            return
+        tick_ns = int(self._pauses.tick_s * NS_PER_S)
+        if now_ns >= self._tick_due_ns and self._core.overdue(state, now_ns - tick_ns):
+            self._tick_due_ns = now_ns + tick_ns
+            self._tick(now_ns)
+        stop.wait(self._pauses.group_s)
+
+    def _tick(self, now_ns: int) -> None:
+        try:
+            self._inbox.append(Tick(at_ns=now_ns))
+        except FullError as error:
+            self._note(last_error=f"no tick written: {error}")
+
+    def _retain(self, now_ns: int) -> None:
+        try:
+            self._store.retain(now_ns)
+        except StoreFullError as error:
+            self._note(last_error=f"nothing could be let go: {error}")
+
+    def _note(self, **said: object) -> None:
+        self.health = msgspec.structs.replace(self.health, **said)
+
+
+def _opened(entry: Entry) -> Item:
+    item = unpack_input(entry.body)
+    return Unreadable(item.reason, entry.body) if isinstance(item, Rejected) else item
+
+
+def _together(parts: Sequence[Outcomes]) -> Outcomes:
+    return Outcomes(
+        [batch for part in parts for batch in part.accepted],
+        [outcome for part in parts for outcome in part.outcomes],
+        sum(part.duplicates for part in parts),
+        tuple(dict.fromkeys(key for part in parts for key in part.changed)),
+    )
