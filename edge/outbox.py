@@ -70,7 +70,8 @@ class Outbox:
     ) -> None:
         """Commit what waits and stop."""
         self._room.close()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def put(self, arrival: Arrival) -> None:
         """Queue an arrival for the next group commit (at most 50 ms away). Raises FullError."""
