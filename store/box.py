@@ -187,15 +187,18 @@ class DuckStore:
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._lock:
-            if self._root is None:
-                raise StoreClosedError(self._path)
-            con = self._root.cursor()
+        con = self._require().cursor()
         try:
             with translated(self._path):
                 yield con
         finally:
             con.close()
+
+    def _require(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._root is None:
+                raise StoreClosedError(self._path)
+            return self._root
 
     def _writing(self) -> Pen:
         if self._read_only:

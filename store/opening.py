@@ -1,11 +1,11 @@
 """Opening the DuckDB file: its settings, and the database's errors in our words.
 
-The database may use `MEMORY`, two threads and no file but its own: no extension is fetched or loaded, nothing is read
-or written elsewhere, and settings cannot be changed by a query.
+The database may use `MEMORY` and no file but its own: no extension is fetched or loaded, nothing is read or written
+elsewhere, and settings cannot be changed by a query. Each call works in the thread that makes it: a second thread a
+query made small commits slower, and a box has other work for its cores.
 """
 
 import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,11 +23,12 @@ from store.errors import (
 from store.port import StoreFullError
 from store.schema import prepare
 
-MEMORY = "128MB"
-WAL_BYTES = 32_000_000  # the write-ahead log is folded into the file at this size
+MEMORY = "96MB"
+WAL_BYTES = 16_000_000  # the write-ahead log is folded into the file at this size
+_DAMAGED = ("Corrupt", "checksum", "Could not read", "not enough bytes", "Failure while replaying")
 _NO_ROOM = ("No space left", "File too large", "Disk quota", "Out of Disk", "max_temp_directory_size")
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 2,
+    "threads": 1,
     "memory_limit": MEMORY,
     "checkpoint_threshold": f"{WAL_BYTES}B",
     "write_buffer_row_group_count": 1,
@@ -44,7 +45,7 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     if read_only and not path.exists():
         raise StoreMissingError(path)
     if not read_only:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(path)
     con = _open(path, read_only=read_only)
     try:
         with translated(path):
@@ -54,6 +55,17 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         con.close()
         raise
     return con
+
+
+def _make_room(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and path.stat().st_size == 0:
+            # What a crash in the very first moment leaves; the database would take it for a foreign file.
+            path.unlink()
+    except OSError as error:
+        msg = f"cannot make the folder of {path}: {error.strerror}"
+        raise StoreBrokenError(msg) from error
 
 
 def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -68,15 +80,13 @@ def _why_not_open(path: Path, error: duckdb.Error) -> StoreError | StoreFullErro
     said = _first_line(error)
     if "lock on file" in said or "different configuration" in said:
         return StoreLockedError(path)
-    if "not a valid DuckDB" in said:
+    if path.is_dir():
+        return StoreForeignError(path, "a folder")
+    if "not a valid DuckDB" in said or "external extensions" in said:
         return StoreForeignError(path, "not a DuckDB file")
-    if _is_full(error):
-        return StoreFullError(f"no room to open {path}: {said}")
-    if path.exists() and not os.access(path, os.R_OK):
-        return StoreBrokenError(f"{path} may not be read by this user: give it the rights, or run as its owner")
-    if isinstance(error, duckdb.IOException | duckdb.SerializationException | duckdb.InternalException):
-        return StoreDamagedError(path, said)
-    return StoreBrokenError(f"{path}: {said}")
+    if "ermission denied" in said:
+        return StoreBrokenError(f"{path} may not be opened by this user: give it the rights, or run as its owner")
+    return _meaning(path, error)
 
 
 @contextmanager
@@ -85,14 +95,7 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        said = _first_line(error)
-        if _is_full(error):
-            msg = f"no room for {path}: {said}"
-            raise StoreFullError(msg) from error
-        if isinstance(error, duckdb.SerializationException) or "checksum" in said.lower():
-            raise StoreDamagedError(path, said) from error
-        msg = f"{path}: {said}"
-        raise StoreBrokenError(msg) from error
+        raise _meaning(path, error) from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             msg = f"no room beside {path}: {error}"
@@ -100,8 +103,13 @@ def translated(path: Path) -> Iterator[None]:
         raise
 
 
-def _is_full(error: duckdb.Error) -> bool:
-    return any(words in str(error) for words in _NO_ROOM)
+def _meaning(path: Path, error: duckdb.Error) -> StoreError | StoreFullError:
+    said = _first_line(error)
+    if any(words in str(error) for words in _NO_ROOM):
+        return StoreFullError(f"no room for {path}: {said}")
+    if isinstance(error, duckdb.SerializationException) or any(words in said for words in _DAMAGED):
+        return StoreDamagedError(path, said)
+    return StoreBrokenError(f"{path}: {said}")
 
 
 def _first_line(error: duckdb.Error) -> str:

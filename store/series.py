@@ -52,7 +52,7 @@ class Extremes(msgspec.Struct, frozen=True):
     last_ns: I64
     columns: Sequence[int]  # where the channels stand in the whole
     low: Sequence[F64]
-    low_ns: Sequence[F64]  # times as float64 from the window's start: exact to a quarter day, then to the bucket
+    low_ns: Sequence[F64]  # float64 ns from the first row on: exact for 104 days, then finer than any bucket
     high: Sequence[F64]
     high_ns: Sequence[F64]
 
