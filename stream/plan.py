@@ -107,7 +107,7 @@ def _bounds(index: int, name: str, entry: Channel) -> list[tuple[Bound, int, flo
             cover="" if severe else f"limit:{name}:{level * 2}",
             covered=f"limit:{name}:{level[0]}" if severe else "",
             channel=name,
-            limit=limit,
+            limit=float(limit),
             uom=entry.uom or "",
             texts=Texts(limits.cause, limits.consequence, limits.response),
         )
