@@ -1,11 +1,12 @@
 """Numbers as devices write them, stricter than Python's float()."""
 
 import re
+from collections.abc import Sequence
 from math import isfinite, nan
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 # float() would also take "1_000", "infinity" and digits of other scripts; none of these letters pass here.
-_PLAIN = re.compile(r"[0-9eE+\-., \t;|]*")
+_PLAIN = re.compile(r"[0-9eE+\-. \t]*")
 _MISSING = frozenset({"", "nan", "+nan", "-nan", "na", "n/a", "null", "none"})
 _UNBOUNDED = frozenset({"inf", "infinity", "ovf"})
 
@@ -23,9 +24,9 @@ def number(text: str) -> float | None:
     return nan if cell.lower() in _MISSING else None
 
 
-def numbers(line: str, cells: list[str]) -> tuple[float, ...] | None:
-    """All cells of a line at once when each holds a plain finite number, else None; the fast way for most lines."""
-    if not _PLAIN.fullmatch(line):
+def numbers(cells: Sequence[str]) -> tuple[float, ...] | None:
+    """All cells at once when each holds a plain finite number, else None; the fast way for most lines."""
+    if not _PLAIN.fullmatch("".join(cells)):
         return None
     try:
         values = tuple(map(float, cells))
@@ -34,12 +35,14 @@ def numbers(line: str, cells: list[str]) -> tuple[float, ...] | None:
     return values if isfinite(sum(values)) else None
 
 
-def are_names(cells: list[str]) -> bool:
+def are_names(cells: Sequence[str]) -> bool:
     """Whether cells can only be a header: none empty, a number or a word for none, and most start with a letter.
 
     >>> [are_names(line.split(",")) for line in ("T [°C],3V3,flow", "1.5,2", "a,", "nan,-inf", "21.5C,40%")]
     [True, False, False, False, False]
     """
+    if not cells or number(cells[0]) is not None:
+        return False  # nearly every line ends here
     lowered = [cell.strip(" \t").lower() for cell in cells]
     if any(number(cell) is not None or cell.lstrip("+-") in _UNBOUNDED for cell in lowered):
         return False

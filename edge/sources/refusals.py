@@ -18,6 +18,7 @@ class _Held:
         self.count = 0
         self.body = b""
         self.size = 0
+        self.place = ""
 
 
 class Refusals:
@@ -28,17 +29,20 @@ class Refusals:
         self._device = device
         self._held: dict[str, _Held] = {}
 
-    def add(self, reason: str, body: bytes, *, now_s: float, size: int = 0) -> list[Refused]:
-        """Count one refused input, and say it at once if its reason was not heard for a second."""
+    def add(self, reason: str, body: bytes, *, now_s: float, size: int = 0, place: str = "") -> list[Refused]:
+        """Count one refused input, and say it at once if its reason was not heard for a second.
+
+        `place` ("line 17") is said of the first of those that are told together.
+        """
         if reason not in self._held and len(self._held) >= MAX_REASONS:
             reason = _OTHER
         size = size or len(body)
         held = self._held.get(reason)
         if held is None or (not held.count and now_s - held.told_s >= EVERY_S):
             self._held[reason] = _Held(now_s)
-            return [self._refused(reason, body[:HEAD_BYTES], 1, size)]
+            return [self._refused(place + reason, body[:HEAD_BYTES], 1, size)]
         if not held.count:
-            held.body, held.size = body[:HEAD_BYTES], size
+            held.body, held.size, held.place = body[:HEAD_BYTES], size, place
         held.count += 1
         return []
 
@@ -54,7 +58,7 @@ class Refusals:
         for reason in reasons:
             held = self._held.pop(reason)
             if held.count:
-                yield self._refused(reason, held.body, held.count, held.size)
+                yield self._refused(held.place + reason, held.body, held.count, held.size)
 
     def _refused(self, reason: str, body: bytes, count: int, size: int) -> Refused:
         return Refused(source=self._source, reason=reason, body=body, count=count, size=size, device=self._device)
