@@ -12,6 +12,7 @@ from wire.messages import NS_PER_S, Event, Frame
 from wire.ports import Arrival, Row
 
 BATCH_BYTES = 1_000_000
+EVENT_BYTES = 1_000_000
 DEVICES = 10_000  # whose last arrival stamp is remembered
 HELD_NS = NS_PER_S  # a clock that steps back by more than this is followed, by less it is waited for
 
@@ -130,4 +131,8 @@ def _draft(part: Iterable[Frame | Event]) -> Draft:
 def _size(item: Frame | Event) -> int:
     if isinstance(item, Frame):
         return len(item.t_ns) + len(item.values) + sum(map(len, item.channels)) + 100
-    return len(msgspec.msgpack.encode(item))
+    size = len(msgspec.msgpack.encode(item))
+    if size > EVENT_BYTES:
+        msg = f"an event of {size} bytes, at most {EVENT_BYTES} are taken"
+        raise ValueError(msg)
+    return size

@@ -39,7 +39,7 @@ class Grouping:
         self._cutter = Cutter(past_ns=config.edge.past_ns, future_ns=config.edge.future_ns, single=single_rule(config))
         self._deliveries = Deliveries(log.deliveries())
         self._lane_clock = LaneClock(last_ns=log.lane.clock_ns, mono_ns=clock.monotonic_ns())
-        self._watch = LineWatch(lines, down=log.lane.down, last_ns=log.lane.utc_ns)
+        self._watch = LineWatch(lines, known=log.lane.lines, down=log.lane.down, last_ns=log.lane.utc_ns)
         self._offset_ns = 0
 
     def take(self, room: WaitingRoom, *, until_ns: int) -> Grouped:
@@ -58,6 +58,7 @@ class Grouping:
             clock_ns=self._lane_clock.at(utc_ns=utc_ns, mono_ns=mono_ns),
             drafts=cut.drafts,
             utc_ns=utc_ns,
+            lines=self._watch.known,
             down=self._watch.down,
             delivered=delivered,
             forgotten=forgotten,

@@ -28,7 +28,8 @@ class Group(msgspec.Struct, frozen=True):
     clock_ns: int
     drafts: Sequence[Draft]
     utc_ns: int = 0  # what the edge's own clock said, be it right or wrong
-    down: Mapping[str, int] = {}  # since when lines are down
+    lines: Sequence[str] = ()  # sources without acknowledgement that were ever connected
+    down: Mapping[str, int] = {}  # since when they are down
     delivered: Sequence[Delivered] = ()
     forgotten: Sequence[int] = ()  # places of Delivered that are no longer needed
     moved: int = 0
@@ -45,7 +46,8 @@ class Lane(msgspec.Struct, frozen=True):
     seq: int = 0
     clock_ns: int = 0
     utc_ns: int = 0  # what the edge's own clock said at the last commit
-    down: Mapping[str, int] = {}  # since when lines are down
+    lines: Sequence[str] = ()  # see Group
+    down: Mapping[str, int] = {}
     bytes: int = 0  # of the records that wait, as they lie on disk
     rows: int = 0
     waiting: int = 0

@@ -15,15 +15,21 @@ _DOWN = {SourceStatus.RETRYING, SourceStatus.FAILED}
 class LineWatch:
     """Follows the states of `lines`: sources whose sender keeps nothing, so that what an outage took is gone.
 
-    The edge itself being down counts as an outage of every line it ever had, from its last commit on.
+    The edge itself being down counts as an outage of every line it ever was connected to, from its last commit on.
     """
 
-    def __init__(self, lines: Iterable[str], *, down: Mapping[str, int], last_ns: int) -> None:
+    def __init__(self, lines: Iterable[str], *, known: Iterable[str], down: Mapping[str, int], last_ns: int) -> None:
         self._lines = frozenset(lines)
+        self._known = frozenset(known) & self._lines
+        self._restarted = self._known
         self._heard: dict[str, int] = {}
         start_ns = last_ns - SLACK_NS
-        self._restarted = self._lines if last_ns else frozenset()
-        self._down = {name: min(down.get(name, start_ns), start_ns) for name in self._restarted}
+        self._down = {name: min(down.get(name, start_ns), start_ns) for name in self._known}
+
+    @property
+    def known(self) -> list[str]:
+        """The lines that were ever connected and are still in use."""
+        return sorted(self._known)
 
     @property
     def down(self) -> dict[str, int]:
@@ -45,6 +51,7 @@ class LineWatch:
         if event.state is not SourceStatus.CONNECTED:
             return None
         self._heard[source] = at_ns
+        self._known |= {source}
         since_ns = self._down.pop(source, None)
         if since_ns is None:
             return None

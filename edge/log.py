@@ -112,12 +112,12 @@ class LocalLog:
         with self._news:
             try:
                 with self._writing() as db:
-                    lane, positions = self._write(db, group)
+                    lane, positions, added = self._write(db, group)
             except LogError as error:
                 self._trouble = str(error)
                 raise
             self._trouble = ""
-            self._rate.add(self._clock.monotonic_ns(), max(0, lane.bytes - self._lane.bytes))
+            self._rate.add(self._clock.monotonic_ns(), added)
             self._lane = lane
             self._announce(positions)
             return positions
@@ -221,7 +221,7 @@ class LocalLog:
         self._appended = appended[0] or 0
         self._in_hands = 0
 
-    def _write(self, db: sqlite3.Connection, group: Group) -> tuple[Lane, list[int]]:
+    def _write(self, db: sqlite3.Connection, group: Group) -> tuple[Lane, list[int], int]:
         need = sum(records.cost(pack(self._lane.next(draft, clock_ns=group.clock_ns))) for draft in group.drafts)
         lane, gaps = self._bounds.make_room(
             db, self._lane, need=need, clock_ns=max(group.clock_ns, self._lane.clock_ns), after=self._in_hands
@@ -234,10 +234,12 @@ class LocalLog:
             lane = lane.after(batch, cost=records.cost(body))
             rows = sum(frame.rows for frame in draft.frames)
             positions.append(records.insert(db, Kind.BATCH, clock_ns=batch.clock_ns, rows=rows, body=body))
-        lane = msgspec.structs.replace(lane, moved=lane.moved + group.moved, utc_ns=group.utc_ns, down=group.down)
+        lane = msgspec.structs.replace(
+            lane, moved=lane.moved + group.moved, utc_ns=group.utc_ns, lines=group.lines, down=group.down
+        )
         _save(db, lane)
         _remember(db, group)
-        return lane, positions
+        return lane, positions, need
 
     def _announce(self, positions: list[int]) -> None:
         self._last_pos = max([self._last_pos, *positions])

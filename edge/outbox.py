@@ -49,7 +49,7 @@ class Outbox:
         self._config = config
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()
-        self._lines = tuple(lines)
+        self._lines = frozenset(lines)
         self._failed = failed
         self._room = WaitingRoom(clock=self._clock, bound_bytes=bound_bytes)
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -58,7 +58,7 @@ class Outbox:
         """Take up the lane of the log, which is open, and start to commit."""
         self._grouping = Grouping(self._log, self._config, clock=self._clock, lines=self._lines)
         self._watch = ClockWatch(
-            last_ns=self._log.lane.clock_ns,
+            last_ns=self._log.lane.utc_ns,
             slack_ns=self._config.edge.future_ns,
             started_mono_ns=self._clock.monotonic_ns(),
         )
@@ -77,6 +77,8 @@ class Outbox:
         """Queue an arrival for the next group commit (at most 50 ms away). Raises FullError."""
         left = self._log.room_bytes
         if left is not None and left <= self._room.size:
+            if arrival.source in self._lines:
+                self._room.interrupt(arrival.source)
             raise FullError(FULL_RETRY_S)
         self._room.put(arrival)
 

@@ -43,6 +43,7 @@ class WaitingRoom:
         self._queue: deque[Waiting] = deque()
         self._spared: deque[Waiting] = deque(maxlen=SPARED)  # gaps and states of arrivals that gave way
         self._losses = Losses()
+        self._interrupted: dict[str, int] = {}
         self._size = 0
         self._receipts = 0
         self._stuck = ""
@@ -64,15 +65,23 @@ class WaitingRoom:
         size = _size(arrival)
         with self._changed:
             while self._queue and self._size + size > self._bound:
-                self._refuse_or_wait(arrival)
+                self._refuse_or_wait(arrival, size)
             if self._closed:
                 raise FullError(RETRY_S)
-            self._queue.append(Waiting(arrival, self._clock.monotonic_ns(), size))
+            now = self._clock.monotonic_ns()
+            if (since := self._interrupted.pop(arrival.source, None)) is not None:
+                self._losses.add(Gap("*", since, now, -1, "outbox full, refused to read", arrival.source))
+            self._queue.append(Waiting(arrival, now, size))
             self._size += size
             self._receipts += arrival.receipt is not None
             if self._sleeper_wants_any or self._size >= WINDOW_BYTES:
                 self._sleeper_wants_any = False
                 self._changed.notify_all()
+
+    def interrupt(self, source: str) -> None:
+        """A source whose sender keeps nothing was turned away: a Gap from now until it puts again."""
+        with self._changed:
+            self._interrupted.setdefault(source, self._clock.monotonic_ns())
 
     def stick(self, why: str) -> None:
         """Say that the committer cannot go on for now, or with an empty `why` that it can."""
@@ -114,16 +123,16 @@ class WaitingRoom:
             msgspec.structs.replace(gap, from_ns=gap.from_ns + offset_ns, to_ns=gap.to_ns + offset_ns) for gap in gaps
         )
 
-    def _refuse_or_wait(self, arrival: Arrival) -> None:
+    def _refuse_or_wait(self, arrival: Arrival, size: int) -> None:
         if self._closed or (self._stuck and arrival.receipt is not None):
             raise FullError(RETRY_S)
         if not self._stuck:
             self._changed.wait()
-        elif not self._give_way():
+        elif not self._give_way(size):
             raise FullError(RETRY_S)
 
-    def _give_way(self) -> bool:
-        goal = self._bound - self._bound // STEP
+    def _give_way(self, need: int) -> bool:
+        goal = self._bound - max(need, self._bound // STEP)
         kept: deque[Waiting] = deque()
         before = self._size
         for waiting in self._queue:
