@@ -61,9 +61,8 @@ def test_rates_are_differences_and_the_schedule_does_not_drift() -> None:
         return 1000.0 * clock.now_s
 
     probes = [Probe("sent", "B/s", count, rate=True, scale=2.0)]
-    Host(HostSource(), name="h", probes=probes, monotonic_s=clock).run(
-        intake, Stop(clock, ends_s=150.0), lambda _: None
-    )
+    host = Host(HostSource(), name="h", probes=probes, monotonic_s=clock)
+    host.run(intake, Stop(clock, ends_s=150.0), lambda _: None)
     assert len(intake.rows) == 49
     assert all(row.values[0] == pytest.approx(2000.0) for row in intake.rows)
     assert all(at_s == pytest.approx(100.01 + turn, abs=1e-6) for turn, at_s in enumerate(taken) if turn)
@@ -80,9 +79,8 @@ def test_moments_slept_through_are_left_out() -> None:
 
     intake = Sleepy()
     probes = [Probe("clock", "s", lambda: clock.now_s)]
-    Host(HostSource(), name="h", probes=probes, monotonic_s=clock).run(
-        intake, Stop(clock, ends_s=stop_s), lambda _: None
-    )
+    host = Host(HostSource(), name="h", probes=probes, monotonic_s=clock)
+    host.run(intake, Stop(clock, ends_s=120.0), lambda _: None)
     seconds = [int(row.values[0]) for row in intake.rows]
     assert seconds == [101, 102, 103, 113, 114, 115, 116, 117, 118, 119]
 
