@@ -61,6 +61,11 @@ class Speaker(ABC):
         if self._failure is not None and kind is None:
             raise self._failure
 
+    def hush(self) -> None:
+        """Say no more, but leave the line open for those who still read."""
+        self._stop.set()
+        self._thread.join()
+
     def finished(self, timeout_s: float) -> bool:
         """Wait until every row is said and delivered; false if that took longer."""
         self._thread.join(timeout_s)

@@ -15,11 +15,15 @@ from wire.settings import Loaded, load
 TOKEN = "TOCSIN_TOKEN"  # noqa: S105 -- the name of the variable
 
 
+def checked(path: Path, *, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """A config file that can be run here. Raises SettingsError with all that is wrong."""
+    return load(path, checks=(partial(problems, folder=path.absolute().parent, environ=environ),))
+
+
 def check(path: Path, *, environ: Mapping[str, str] = os.environ) -> list[Problem]:
     """All problems of a config file, none if it can be run here."""
-    folder = path.absolute().parent
     try:
-        load(path, checks=(partial(problems, folder=folder, environ=environ),))
+        checked(path, environ=environ)
     except SettingsError as error:
         return list(error.problems)
     return []

@@ -1,0 +1,34 @@
+"""`python -m benchmarks [NAME ...]`: run campaigns, print one table, write build/bench.json."""
+
+import argparse
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.report import Figure, save, table
+
+CAMPAIGNS: Mapping[str, str] = {
+    "outbox": "benchmarks.outbox",
+    "throughput": "benchmarks.throughput",
+    "startup": "benchmarks.startup",
+    "demo": "benchmarks.demo",
+    "kill": "benchmarks.kill",
+    "skab": "benchmarks.skab_line",
+    "machines": "benchmarks.detection.machines",
+}
+
+
+def main() -> None:
+    """Run the named campaigns, or all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*CAMPAIGNS, []], help="default: all")
+    figures: list[Figure] = []
+    for name in parser.parse_args().names or CAMPAIGNS:
+        print(f"... {name}", flush=True)
+        figures += importlib.import_module(CAMPAIGNS[name]).measure()
+        save(figures, Path("build/bench.json"))
+    print(table(figures))
+
+
+if __name__ == "__main__":
+    main()

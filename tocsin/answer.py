@@ -1,0 +1,67 @@
+"""`tocsin alarms`: what rings, and answering it, on a running or a stopped box."""
+
+import time
+import uuid
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from edge.log import LocalLog
+from edge.logfile import LogError
+from tocsin.client import BoxError, Client
+from tocsin.places import log_path
+from tocsin.reach import configured, reached
+from wire.messages import Action, Alarm, AlarmState, Verb
+from wire.settings import Loaded
+
+Told = dict[str, object]
+
+
+class AnswerError(Exception):
+    """The alarm could not be answered; the message says why."""
+
+
+def listed(config: Path, *, active: bool) -> list[Told]:
+    """Alarms, newest change first; `active`: those that still need a person. Raises ReachError."""
+    with reached(configured(config)) as box:
+        if isinstance(box, Client):
+            return cast("list[Told]", box.get("alarms", active="true" if active else ""))
+        return [cast("Told", msgspec.to_builtins(alarm)) for alarm in box.alarms(active=active)]
+
+
+def acknowledge(config: Path, alarm: str, *, who: str, why: str) -> str:
+    """Acknowledge an alarm by its id or the beginning of it; returns a sentence. Raises AnswerError, ReachError."""
+    loaded = configured(config)
+    with reached(loaded) as box:
+        if isinstance(box, Client):
+            found = _one(alarm, [str(a["id"]) for a in cast("list[Told]", box.get("alarms", active="true"))])
+            try:
+                box.post(f"alarms/{found}/acknowledge", {"who": who, "why": why})
+            except BoxError as error:
+                raise AnswerError(str(error)) from error
+            return f"{found} acknowledged by {who}"
+        waiting = {a.id: a for a in box.alarms(active=True) if a.state is not AlarmState.ACKNOWLEDGED}
+    found = _one(alarm, list(waiting))
+    _append(loaded, waiting[found], who=who, why=why)
+    return f"{found} will be acknowledged by {who} when the box starts"
+
+
+def _one(wanted: str, ids: list[str]) -> str:
+    fitting = [name for name in ids if name.startswith(wanted)]
+    if len(fitting) == 1:
+        return fitting[0]
+    msg = f"no alarm {wanted!r} needs an answer" if not fitting else f"{wanted!r} fits {len(fitting)} alarms"
+    raise AnswerError(f"{msg}; `tocsin alarms list` shows their ids")  # noqa: EM102, TRY003 -- both sentences end alike
+
+
+def _append(loaded: Loaded, alarm: Alarm, *, who: str, why: str) -> None:
+    action = Action(
+        id=uuid.uuid4().hex, edge=alarm.edge, device=alarm.device, rule=alarm.rule, verb=Verb.ACKNOWLEDGE,
+        who=who, why=why, at_ns=time.time_ns(),
+    )  # fmt: skip
+    try:
+        with LocalLog.of(log_path(loaded), loaded.config.edge) as log:
+            log.append(action)
+    except LogError as error:
+        raise AnswerError(str(error)) from error

@@ -1,0 +1,168 @@
+"""The box, put together: sources, log, core, store and page of one machine in one process."""
+
+import logging
+import threading
+import time
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from dashboards.console.desk import BoxStatus
+from dashboards.console.server import Console, ConsoleError
+from edge.agent import Agent
+from edge.log import LocalLog
+from edge.logfile import LogError
+from models.online import Online
+from store.box import DuckStore
+from store.errors import StoreError
+from store.port import Reader
+from stream.core import Core
+from stream.detectors import Shelf
+from stream.runner import BoxRunner, RunnerState
+from tocsin.places import log_path, store_path
+from wire.config import Config, MqttSource, ReplaySource, SerialSource, Source
+from wire.messages import NS_PER_S
+from wire.settings import Loaded
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.05
+STALLED_S = 30.0
+
+
+class BoxError(Exception):
+    """The box cannot run; the message says why and what to do."""
+
+
+class Box:
+    """Runs a config from `with` to the end of it, and leaves everything committed. Raises BoxError.
+
+    Sources are read first: a second of start-up is a second in which a serial port would drop what it hears.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.config = _at_home(loaded)
+        self.log = LocalLog.of(log_path(loaded), self.config.edge)
+        self._store = DuckStore(path=store_path(loaded), retention=self.config.retention)
+        self._stop = threading.Event()
+        self._stack = ExitStack()
+        self._agent: Agent | None = None
+        self._runner: BoxRunner | None = None
+
+    @property
+    def reader(self) -> Reader:
+        """The reading side of the store."""
+        return self._store
+
+    def __enter__(self) -> Self:
+        """Open the log, start the sources, then the store and the core."""
+        with ExitStack() as opening:
+            try:
+                self._open(opening)
+            except (LogError, StoreError, ValueError) as error:
+                raise BoxError(str(error)) from error
+            self._stack = opening.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Stop in the opposite order."""
+        self._stack.close()
+
+    def serve(self, *, token: str | None = None) -> str:
+        """Serve the page and the API until the box is left; returns their address."""
+        try:
+            console = Console(
+                self._store,
+                self.log,
+                listen=self.config.console.listen,
+                token=token,
+                site=self.config.site,
+                status=self.status,
+                rule_of=self.config.device,
+            )
+            self._stack.enter_context(console)
+        except ConsoleError as error:
+            raise BoxError(str(error)) from error
+        log.info("the page is on %s", console.url)
+        return console.url
+
+    def status(self) -> BoxStatus:
+        """How the box is doing, for the page and for /readyz."""
+        assert self._runner is not None
+        health, room = self._runner.health, self.log.status()
+        lag_s = health.lag_ns(time.time_ns()) / NS_PER_S
+        stalled = ""
+        if health.state in {RunnerState.FAILED, RunnerState.STORE_FULL}:
+            stalled = f"scoring stands still: {health.last_error}"
+        elif health.state is RunnerState.STARTING:
+            stalled = "the store is being opened"
+        elif room.last_pos > health.pos and lag_s > STALLED_S:
+            stalled = f"scoring is {lag_s:.0f} s behind"
+        notes = [note for note in (room.trouble, self.failure()) if note]
+        return BoxStatus(
+            log_room_h=room.hours_left,
+            log_bytes=room.lane.bytes,
+            lag_s=lag_s,
+            backlog=room.last_pos - health.pos,
+            stalled=stalled,
+            notes=tuple(notes),
+        )
+
+    def failure(self) -> str:
+        """Why the box cannot go on; empty while it can."""
+        if self._runner is not None and self._runner.health.state is RunnerState.FAILED:
+            return self._runner.health.last_error
+        return self._agent.failure if self._agent is not None else ""
+
+    def drained(self, within_s: float) -> bool:
+        """Wait until everything that was read is stored; false if that took longer."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            lane = self.log.status().lane
+            if not lane.waiting:
+                return True
+            if self._stop.wait(POLL_S):
+                return False
+        return False
+
+    def _open(self, opening: ExitStack) -> None:
+        opening.enter_context(self.log)
+        self._agent = opening.enter_context(Agent(self.config, log=self.log))
+        opening.enter_context(self._store)
+        core = Core(self.config, Shelf([Online()]))
+        self._runner = BoxRunner(self.log, inbox=self.log, store=self._store, core=core, clock_ns=time.time_ns)
+        thread = threading.Thread(target=self._score, args=(self._runner,), name="runner")
+        thread.start()
+        opening.callback(thread.join)
+        opening.callback(self._stop.set)
+
+    def _score(self, runner: BoxRunner) -> None:
+        try:
+            runner.run(self._stop)
+        except Exception:
+            log.exception("scoring ended")
+
+
+def _at_home(loaded: Loaded) -> Config:
+    """The config with every relative path made absolute, as relative to its file."""
+
+    def path(written: str) -> str:
+        return str(loaded.path(written)) if written and not written.startswith("usb:") else written
+
+    def settled(source: Source) -> Source:
+        match source:
+            case SerialSource():
+                return msgspec.structs.replace(source, port=path(source.port))
+            case ReplaySource():
+                return msgspec.structs.replace(source, path=path(source.path))
+            case MqttSource():
+                files = {name: path(getattr(source, name)) for name in ("ca_file", "cert_file", "key_file")}
+                return msgspec.structs.replace(source, **files)
+        return source
+
+    edge = loaded.config.edge
+    return msgspec.structs.replace(
+        loaded.config, edge=msgspec.structs.replace(edge, sources=tuple(map(settled, edge.sources)))
+    )

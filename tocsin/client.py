@@ -1,0 +1,93 @@
+"""Talks to a running box over its API; knows no store and no log."""
+
+import json
+import os
+import shutil
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+TIMEOUT_S = 10.0
+
+
+class BoxError(Exception):
+    """The running box refused or could not be understood; the message is a sentence for the person who asked."""
+
+
+class Unreachable(BoxError):  # noqa: N818 -- a state to be tried for, more than an error
+    """No box answers at that address."""
+
+
+class Client:
+    """The API of one box, at the address its config names."""
+
+    def __init__(self, listen: str, *, token: str = "") -> None:
+        """Remember where; nothing is opened."""
+        host, _, port = listen.rpartition(":")
+        self.base = f"http://{'127.0.0.1' if host in {'', '0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104 -- compared, not bound
+        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+    @classmethod
+    def of(cls, listen: str) -> "Client":
+        """A client with the token of the environment, if there is one."""
+        return cls(listen, token=os.environ.get("TOCSIN_TOKEN", ""))
+
+    def get(self, path: str, **query: str) -> object:
+        """One GET under /api/v1, decoded."""
+        asked = urllib.parse.urlencode({k: v for k, v in query.items() if v})
+        return json.loads(self._ask("GET", f"/api/v1/{path}{'?' + asked if asked else ''}"))
+
+    def post(self, path: str, body: Mapping[str, object]) -> object:
+        """One POST under /api/v1, decoded."""
+        return json.loads(self._ask("POST", f"/api/v1/{path}", json.dumps(body).encode()))
+
+    def alive(self) -> bool:
+        """Whether a Tocsin box answers there."""
+        try:
+            return bool(self._ask("GET", "/healthz"))
+        except BoxError:
+            return False
+
+    def ready(self) -> str:
+        """Why the box is not ready; empty when it is."""
+        try:
+            self._ask("GET", "/readyz")
+        except BoxError as error:
+            return str(error)
+        return ""
+
+    def export(self, device: str, target: Path, *, form: str, start_ns: int, end_ns: int) -> int:
+        """Write a device's rows to a file, put in place whole; returns how many there are."""
+        asked = urllib.parse.urlencode({"format": form, "start": start_ns, "end": end_ns})
+        path = f"/api/v1/devices/{urllib.parse.quote(device, safe='')}/export?{asked}"
+        partial = target.with_name(f".{target.name}.part")
+        with self._open("GET", path, None) as answer, partial.open("wb") as out:
+            shutil.copyfileobj(answer, out)
+            rows = int(answer.headers["X-Rows"])
+        partial.replace(target)
+        return rows
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        with self._open(method, path, body) as answer:
+            return answer.read()
+
+    def _open(self, method: str, path: str, body: bytes | None) -> "urllib.response.addinfourl":
+        request = urllib.request.Request(self.base + path, data=body, headers=self._headers, method=method)  # noqa: S310 -- base is always http
+        try:
+            return cast("urllib.response.addinfourl", urllib.request.urlopen(request, timeout=TIMEOUT_S))  # noqa: S310
+        except urllib.error.HTTPError as error:
+            raise BoxError(_sentence(error)) from error
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            msg = f"no box answers at {self.base}: {getattr(error, 'reason', error)}"
+            raise Unreachable(msg) from error
+
+
+def _sentence(error: urllib.error.HTTPError) -> str:
+    try:
+        told = json.loads(error.read())
+        return str(told.get("detail") or told.get("title") or told)
+    except (ValueError, AttributeError):
+        return f"the box answered {error.code} {error.reason}"

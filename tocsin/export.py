@@ -1,0 +1,43 @@
+"""`tocsin data export`: a device's readings to a file, from a running or a stopped box."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from tocsin.client import BoxError, Client
+from tocsin.reach import configured, reached
+
+FORMS: Mapping[str, Literal["csv", "parquet"]] = {".csv": "csv", ".parquet": "parquet"}
+EVER_NS = 2**63 - 1
+
+
+class ExportError(Exception):
+    """Nothing was written; the message says why and what to do."""
+
+
+def write(config: Path, *, device: str, out: Path, start: str, end: str) -> int:
+    """Write the file and return its rows. Raises ExportError, ReachError."""
+    form = FORMS.get(out.suffix.lower())
+    if form is None:
+        msg = f"{out}: name a file that ends in .csv or .parquet"
+        raise ExportError(msg)
+    start_ns = _ns(start, "--from") if start else 0
+    end_ns = _ns(end, "--to") if end else EVER_NS
+    with reached(configured(config)) as box:
+        try:
+            if isinstance(box, Client):
+                return box.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
+            return box.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
+        except (BoxError, OSError) as error:
+            raise ExportError(str(error)) from error
+
+
+def _ns(text: str, option: str) -> int:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        msg = f"{option}: expected a time such as 2026-05-01T06:00Z, got {text!r}"
+        raise ExportError(msg) from error
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return int(when.timestamp()) * 1_000_000_000 + when.microsecond * 1000

@@ -1,0 +1,99 @@
+"""`tocsin replay`: a recorded CSV through the very box, in a folder that is gone afterwards."""
+
+import json
+import tempfile
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from tocsin.box import Box, BoxError
+from tocsin.run import ended
+from wire.config import Config, EdgeSettings, ReplaySource
+from wire.messages import SourceStatus
+from wire.problem import SettingsError
+from wire.settings import Loaded, load
+
+POLL_S = 0.05
+DRAIN_S = 3600.0
+
+
+class ReplayError(Exception):
+    """The recording cannot be played; the message says why."""
+
+
+def play(
+    file: Path,
+    *,
+    device: str,
+    speed: float,
+    time_field: str,
+    separator: str,
+    ignore: tuple[str, ...],
+    config: Path,
+    as_json: bool,
+) -> None:
+    """Play a recording with its own times, scored by the rules of the config if there is one; prints what rang."""
+    source = ReplaySource(
+        path=str(file.absolute()),
+        device=device,
+        separator=separator,
+        time_field=time_field,
+        ignore=ignore,
+        speed=speed,
+        times="own",
+    )
+    try:
+        rules = load(config).config if config.exists() else Config()
+    except SettingsError as error:
+        raise ReplayError(str(error)) from error
+    with tempfile.TemporaryDirectory(prefix="tocsin-replay-") as folder:
+        settings = msgspec.structs.replace(
+            rules,
+            bus="local:log.sqlite",
+            store="duckdb:store.duckdb",
+            edge=EdgeSettings(name="replay", sources=(source,)),
+        )
+        try:
+            with ended() as end, Box(Loaded(config=settings, folder=Path(folder))) as box:
+                _until_over(box, end)
+                box.drained(DRAIN_S)
+                _tell(box, as_json=as_json)
+        except BoxError as error:
+            raise ReplayError(str(error)) from error
+
+
+def _until_over(box: Box, end: threading.Event) -> None:
+    while not end.wait(POLL_S):
+        states = [state for _, state in box.reader.sources()]
+        if any(state.state is SourceStatus.ENDED for state in states):
+            return
+        failed = [s for s in states if s.state in {SourceStatus.FAILED, SourceStatus.RETRYING}]
+        if failed:
+            raise ReplayError(failed[0].detail)
+
+
+def _tell(box: Box, *, as_json: bool) -> None:
+    accounts = box.reader.accounts()
+    alarms = sorted(box.reader.alarms(), key=lambda alarm: alarm.onset_ns)
+    if as_json:
+        told = {
+            "rows": sum(a.rows for a in accounts),
+            "scored": sum(a.scored for a in accounts),
+            "dead": sum(a.dead for a in accounts),
+            "alarms": msgspec.to_builtins(alarms),
+        }
+        click.echo(json.dumps(told))
+        return
+    for account in accounts:
+        click.echo(f"{account.rows} rows, {account.scored} scored, {account.dead} could not be read")
+    for alarm in alarms:
+        click.echo(f"{_iso(alarm.onset_ns)}  {alarm.priority:8}  {alarm.rule:20}  {alarm.summary}")
+    if not alarms:
+        click.echo("nothing rang")
+
+
+def _iso(t_ns: int) -> str:
+    return datetime.fromtimestamp(t_ns // 1_000_000_000, UTC).isoformat(timespec="seconds")

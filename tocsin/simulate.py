@@ -1,0 +1,86 @@
+"""`tocsin simulate`: a simulated machine from words on a command line."""
+
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from simulators.course import Course
+from simulators.faults import FAULTS
+from simulators.fleet import MACHINES
+from simulators.rows import Machine
+from simulators.speak import speak as start
+from tocsin.run import ended
+from wire.messages import NS_PER_S
+
+
+class SimulateError(Exception):
+    """The words do not describe a machine; the message says what would."""
+
+
+def faults() -> str:
+    """The faults there are, a line each."""
+    width = max(map(len, FAULTS))
+    return "\n".join(f"{name.ljust(width)}  {fault.effect}" for name, fault in FAULTS.items())
+
+
+def speak(
+    kind: str,
+    *,
+    target: str,
+    every_s: float,
+    for_s: float | None,
+    fault: str,
+    at_s: float,
+    ramp_s: float,
+    device: str,
+    seed: int,
+) -> None:
+    """Say a machine's rows until the time is over or a signal comes."""
+    if every_s <= 0:
+        msg = f"--every must be more than 0, got {every_s:g} s"
+        raise SimulateError(msg)
+    begun_ns = time.time_ns()
+    machine = _machine(kind, device=device, seed=seed)
+    if fault:
+        machine = _faulty(machine, fault, Course(onset_ns=begun_ns + _ns(at_s), ramp_ns=_ns(ramp_s)))
+    every_ns = _ns(every_s)
+    rows = None if for_s is None else max(1, round(for_s / every_s))
+    to, _, where = target.partition(":")
+    url = urlsplit(target)
+    try:
+        if to == "stdout":
+            line = start(machine, "stdout", every_ns=every_ns, rows=rows, start_ns=begun_ns)
+        elif to == "serial" and where:
+            line = start(machine, "serial", every_ns=every_ns, rows=rows, start_ns=begun_ns, link=Path(where))
+        elif to == "mqtt" and url.hostname:
+            line = start(machine, "mqtt", every_ns=every_ns, rows=rows, start_ns=begun_ns, url=target)
+        else:
+            msg = f'--to must be "stdout", "serial:PATH" or "mqtt://HOST:PORT", got {target!r}'
+            raise SimulateError(msg)
+        with ended() as end, line:
+            while not end.is_set() and not line.finished(0.1):
+                pass
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of the pipe has gone; there is nobody to tell
+    except OSError as error:
+        msg = f"cannot speak to {target}: {error}"
+        raise SimulateError(msg) from error
+
+
+def _machine(kind: str, *, device: str, seed: int) -> Machine:
+    return MACHINES[kind](device or f"{kind}-1", seed=seed)
+
+
+def _faulty(machine: Machine, name: str, course: Course) -> Machine:
+    if name not in FAULTS:
+        msg = f"there is no fault {name!r}; there are {', '.join(FAULTS)}"
+        raise SimulateError(msg)
+    try:
+        return FAULTS[name](machine, course)
+    except ValueError as error:
+        raise SimulateError(str(error)) from error
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)
