@@ -36,9 +36,18 @@ def line_of(key: str, lines: Mapping[str, int]) -> int:
     >>> line_of("devices[0].match", {"devices[0]": 4})
     4
     """
-    while key and key not in lines:
+    return next((lines[path] for path in around(key) if path in lines), 0)
+
+
+def around(key: str) -> Iterator[str]:
+    """A key and the tables and lists around it, from the inside out.
+
+    >>> list(around("devices[0].match"))
+    ['devices[0].match', 'devices[0]', 'devices']
+    """
+    while key:
+        yield key
         key = key[: max(key.rfind("."), key.rfind("["), 0)]
-    return lines.get(key, 0)
 
 
 def under(table: str, key: str) -> str:

@@ -3,12 +3,13 @@
 import difflib
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import TypeVar
 
 import msgspec
 from msgspec import inspect
 
-from wire.lines import under
+from wire.lines import around, under
 from wire.problem import Problem, shown
 from wire.rules import RULES
 from wire.scalars import nearest, scalar
@@ -27,8 +28,13 @@ WRONG = Wrong()
 def read(table: dict[str, object], into: type[_S]) -> tuple[_S | None, list[Problem]]:
     """Build a struct from a table; None if something is wrong, then the list says all that is."""
     reader = _Reader()
-    built = reader.value(table, inspect.type_info(into), "")
+    built = reader.value(table, _type_of(into), "")
     return (built if isinstance(built, into) and not reader.problems else None), reader.problems
+
+
+@cache
+def _type_of(struct: type[msgspec.Struct]) -> inspect.Type:
+    return inspect.type_info(struct)
 
 
 class _Reader:
@@ -36,14 +42,16 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self._touched: set[str] = set()  # keys with something wrong at or below them
 
     def wrong(self, key: str, what: str) -> Wrong:
         self.problems.append(Problem(key=key, what=what))
+        self._touched.update(around(key))
         return WRONG
 
     def is_wrong(self, key: str) -> bool:
         """Whether something at or below a key is wrong."""
-        return any(p.key == key or p.key.startswith((f"{key}.", f"{key}[")) for p in self.problems)
+        return key in self._touched
 
     def value(  # noqa: PLR0911 -- one return a kind
         self, raw: object, kind: inspect.Type, key: str, unit: str = ""
