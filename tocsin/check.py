@@ -13,6 +13,7 @@ from wire.problem import Problem, SettingsError
 from wire.settings import Loaded, load
 
 TOKEN = "TOCSIN_TOKEN"  # noqa: S105 -- the name of the variable
+TOKEN_MIN = 16
 
 
 def checked(path: Path, *, environ: Mapping[str, str] = os.environ) -> Loaded:
@@ -75,8 +76,9 @@ def _conditions(config: Config) -> Iterator[Problem]:
 
 def _console(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
     host = config.console.listen.rpartition(":")[0].strip("[]")
-    if not _is_loopback(host) and not environ.get(TOKEN):
-        what = f"{host} can be reached from other machines: set a token in the environment variable {TOKEN}"
+    if not _is_loopback(host) and len(environ.get(TOKEN, "")) < TOKEN_MIN:
+        token = f"a token of at least {TOKEN_MIN} characters"
+        what = f"{host} can be reached from other machines: set {token} in the environment variable {TOKEN}"
         yield Problem(key="console.listen", what=f'{what}, or listen on "127.0.0.1"')
 
 

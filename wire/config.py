@@ -199,9 +199,11 @@ def channel(rule: DeviceRule, name: str) -> Channel:
 
 
 def source_names(edge: EdgeSettings) -> tuple[str, ...]:
-    """The name of each source: its own, or its type and its place among all, counted from 1."""
+    """The name of each source: its own, or its type and its place among those of its type, counted from 1."""
+    kinds = [str(source.__struct_config__.tag) for source in edge.sources]
     return tuple(
-        source.name or f"{source.__struct_config__.tag}-{place}" for place, source in enumerate(edge.sources, start=1)
+        source.name or f"{kind}-{kinds[: place + 1].count(kind)}"
+        for place, (source, kind) in enumerate(zip(edge.sources, kinds, strict=True))
     )
 
 

@@ -70,7 +70,7 @@ def test_a_whole_config_is_read_with_its_units() -> None:
     assert got.device("pump-7").every_ns == 10**8
     assert temperature.limits is not None
     assert (temperature.limits.HH, temperature.limits.delay_ns) == (85.0, 3 * 10**9)
-    assert source_names(got.edge) == ("serial-1", "mqtt-2")
+    assert source_names(got.edge) == ("serial-1", "mqtt-1")
 
 
 def test_a_line_of_source_is_enough() -> None:
@@ -126,7 +126,7 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
         (SERIAL.replace("pump-1", " "), "edge.sources[0].device: expected a name of 1 to 200 printable characters"),
         (SERIAL + SERIAL, 'edge.sources[1].port: another source reads "/dev/ttyUSB0" too'),
         (HOST + 'name = "a"\n' + MQTT + 'name = "a"', 'edge.sources[1].name: another source is called "a" too'),
-        (MQTT + 'name = "host-2"\n' + HOST, 'edge.sources[1].name: another source is called "host-2" too'),
+        (MQTT + 'name = "host-1"\n' + HOST, 'edge.sources[1].name: another source is called "host-1" too'),
         ('[[edge.sources]]\nport = "a"', 'edge.sources[0].type: missing; expected one of "serial", "mqtt"'),
         ('[[edge.sources]]\ntype = "seriell"', 'got "seriell"; did you mean "serial"?'),
         ('[edge.sources]\ntype = "host"', "edge.sources: expected a list, got a table: write [[edge.sources]]"),
