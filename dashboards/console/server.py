@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Self
 
 from dashboards.console.desk import BoxStatus, Desk, Status
+from dashboards.console.session import TOKEN_MIN
 from store.port import Reader
 from wire.config import DeviceRule
 from wire.ports import Inbox
@@ -15,8 +16,7 @@ from wire.ports import Inbox
 if TYPE_CHECKING:
     import uvicorn
 
-GRACE_S = 2  # how long open connections may take to end
-TOKEN_MIN = 16
+JOIN_S = 12.0  # open connections get their grace, and the store its last answer
 
 
 class ConsoleError(Exception):
@@ -44,8 +44,8 @@ def _split(listen: str) -> tuple[str, int]:
 class Console:
     """The API and the page of one site over injected ports.
 
-    The page lives in NiceGUI's one app of the process: only one Console with `page=True` a process, and once
-    stopped it stays stopped. Consoles with `page=False` (the API alone) are as many as you like.
+    The page lives in NiceGUI's one app of the process: only one Console with `page=True` may serve at a time, another
+    may follow when it has stopped. Consoles with `page=False` (the API alone) are as many as you like.
     Raises ConsoleError for an address other than loopback without a token of at least 16 characters.
     """
 
@@ -108,7 +108,7 @@ class Console:
         if self._server:
             self._server.should_exit = True
         if self._thread and self._thread is not threading.current_thread():
-            self._thread.join(GRACE_S + 10)
+            self._thread.join(JOIN_S)
 
     def __enter__(self) -> Self:
         """Start in a thread."""

@@ -28,16 +28,15 @@ _RULES = {
     "stuck": "Value is stuck",
     "range": "Impossible value",
     "clock": "Clock is wrong",
-    "conflict": "Two edges claim this device",
-    "edge silent": "Edge is silent",
+    "conflict": "Two edges claim this name",
+    "gap": "Data was lost",
+    "sequence": "Batches are missing",
+    "state-lost": "Watching started anew",
+    "late": "Odd during the outage",
+    "model": "Model is missing",
+    "crowded": "Too many names",
+    "source": "Source has failed",
     "edge-silent": "Edge is silent",
-    "outage": "During the outage",
-    "late": "During the outage",
-    "life": "Remaining life is short",
-    "state": "State was restarted",
-    "store": "Store is full",
-    "disk": "Disk is full",
-    "run": "Run will fail",
 }
 
 
@@ -45,11 +44,11 @@ def rule(name: str) -> str:
     """A rule in words; one nobody knows is shown as it is named.
 
     >>> rule("limit:temperature:HH"), rule("silent:flow"), rule("anomaly")
-    ('temperature far too high', 'flow: no data', 'Unusual behaviour')
+    ('temperature: far too high', 'flow: no data', 'Unusual behaviour')
     """
     kind, _, rest = name.partition(":")
     channel, _, level = rest.rpartition(":")
     if kind == "limit" and level in _LEVELS:
-        return f"{channel} {_LEVELS[level]}"
+        return f"{channel}: {_LEVELS[level]}"
     known = _RULES.get(kind, kind.replace("-", " ").capitalize())
     return f"{rest}: {known[0].lower()}{known[1:]}" if rest and known else known

@@ -233,3 +233,8 @@ def wait_until(holds: Callable[[], bool], what: str, *, within_s: float = 15.0) 
     while not holds():
         assert time.monotonic() < deadline, f"never: {what}"
         time.sleep(0.02)
+
+
+def wall_ns() -> int:
+    """The present, for pages that a real browser shows."""
+    return time.time_ns()

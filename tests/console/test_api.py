@@ -129,7 +129,7 @@ def test_an_alarm_comes_with_its_history_and_words(site: Site) -> None:
     alarm = site.plant.ring("pump-1", "limit:temperature:HH")
     site.plant.ring("pump-1", "limit:temperature:HH", state=AlarmState.RETURNED)
     found = site.get(f"/api/v1/alarms/{alarm.id}").json()
-    assert found["rule_words"] == "temperature far too high"
+    assert found["rule_words"] == "temperature: far too high"
     assert [s["state"] for s in found["history"]] == ["unacknowledged", "returned-unacknowledged"]
     assert [a["id"] for a in site.get("/api/v1/alarms?active=true").json()] == [alarm.id]
     assert site.get("/api/v1/alarms/none").status_code == 404

@@ -4,6 +4,7 @@ NiceGUI has one app a process, so the pages serve one console a process.
 """
 
 from fastapi import FastAPI
+from nicegui import app as nicegui_app
 from nicegui import ui
 
 from dashboards.console.api import ASSETS
@@ -17,6 +18,9 @@ from dashboards.console.pages import health as health_page
 
 def install(app: FastAPI, desk: Desk, hub: Hub) -> None:
     """Put the pages behind every route that the app has already."""
+    # A second console after the first has stopped: the app NiceGUI keeps is made ready to be set up anew.
+    nicegui_app.middleware_stack = None
+    nicegui_app.user_middleware.clear()
     for page in (fleet_page, device_page, alarms_page, health_page):
         page.register(desk, hub)
     ui.run_with(

@@ -9,7 +9,7 @@ from dashboards.console.desk import Desk
 from dashboards.console.hub import Hub
 from dashboards.console.pages.bars import bars
 from dashboards.console.pages.frame import frame
-from dashboards.console.pages.markup import icon, join, moment, number, path, shape, state, table
+from dashboards.console.pages.markup import icon, join, moment, number, place, shape, state, table
 from dashboards.console.snapshot import Snapshot
 from dashboards.console.words import rule
 from wire.config import channel
@@ -17,6 +17,7 @@ from wire.messages import Alarm, AlarmState
 
 SHOWN = 200
 PAST = 300
+_LEARNT = {"anomaly", "drift"}  # rules of what was learnt: a person may say that this is normal now
 _OPEN = {AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED}
 _CALM = Markup(
     '<div class="blank calm">{}<h2>No alarm</h2><p>Nothing needs you just now. A new alarm appears here by itself.</p>'
@@ -24,7 +25,7 @@ _CALM = Markup(
 )
 _ALARM = Markup(
     '<article class="alarm {} {}" data-key="{}" data-alarm="{}" data-open="{}" tabindex="0" aria-label="{}">'
-    '<div class="alarm-head">{}<b class="alarm-rule">{}</b><a class="alarm-device" href="{}">{}</a>{}'
+    '<div class="alarm-head">{}<b class="alarm-rule">{}</b>{}{}'
     '<span class="alarm-since">{}<small>{}</small></span>{}</div>'
     '<div class="alarm-body"><p class="summary">{}</p>{}{}</div></article>'
 )
@@ -46,18 +47,17 @@ def card(desk: Desk, alarm: Alarm) -> Markup:
         alarm.id,
         alarm.id,
         "1" if waits else "",
-        f"{alarm.priority} priority: {words} on {alarm.device}",
+        f"{alarm.priority} priority: {words} on {alarm.device or alarm.edge}",
         shape(alarm.priority, filled=filled),
         words,
-        path(alarm.device),
-        alarm.device,
+        place(alarm),
         state(alarm),
         moment(alarm.onset_ns),
         moment(alarm.onset_ns, as_="clock"),
         _BUTTON.format(icon("person")) if waits else Markup("<span></span>"),
         alarm.summary,
         _facts(desk, alarm),
-        _FORM.format(_NORMAL if alarm.rule == "drift" else "") if waits else Markup(""),
+        _FORM.format(_NORMAL if alarm.rule in _LEARNT else "") if waits else Markup(""),
     )
 
 
@@ -91,12 +91,11 @@ def standing(desk: Desk, alarms: Iterable[Alarm]) -> Markup:
 
 
 def _past_row(alarm: Alarm) -> tuple[object, ...]:
-    device = Markup('<a href="{}">{}</a>').format(path(alarm.device), alarm.device)
     filled = alarm.state in _OPEN
     by = f"{alarm.who}{': ' + alarm.why if alarm.why else ''}"
     words = Markup("<b>{}</b><br>{}").format(rule(alarm.rule), alarm.summary)
     onset, changed = moment(alarm.onset_ns, as_="clock"), moment(alarm.changed_ns, as_="clock")
-    return shape(alarm.priority, filled=filled), words, device, state(alarm), onset, changed, by
+    return shape(alarm.priority, filled=filled), words, place(alarm), state(alarm), onset, changed, by
 
 
 def past(alarms: Iterable[Alarm]) -> Markup:
@@ -113,7 +112,7 @@ def register(desk: Desk, hub: Hub) -> None:
         history = tab == "history"
         live = frame(desk, hub, title="Alarms", here="/alarms")
         found = await desk.ask(lambda: desk.reader.alarms(limit=PAST)) if history else []
-        with ui.element("main").props('id="main"').classes("page"):
+        with ui.element("div").props('id="main"').classes("page"):
             ui.html(_tabs(history=history), sanitize=False).classes("title-row")
             if history:
                 with ui.element("section").classes("panel"):

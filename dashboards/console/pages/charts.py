@@ -11,10 +11,10 @@ from wire.messages import Alarm, Priority
 Options = dict[str, object]
 INK, GRID, LINE = "#828c98", "rgba(130,140,152,.22)", "#4f86b0"
 SHADES = {
-    Priority.CRITICAL: "rgba(200,30,40,.20)",
-    Priority.HIGH: "rgba(225,110,10,.20)",
-    Priority.MEDIUM: "rgba(205,160,0,.20)",
-    Priority.LOW: "rgba(80,110,200,.18)",
+    Priority.CRITICAL: "rgba(200,30,40,.13)",
+    Priority.HIGH: "rgba(225,110,10,.13)",
+    Priority.MEDIUM: "rgba(205,160,0,.13)",
+    Priority.LOW: "rgba(80,110,200,.12)",
 }
 LIMIT_INK = {"HH": "#c81e28", "H": "#d96a0b", "L": "#d96a0b", "LL": "#c81e28"}
 

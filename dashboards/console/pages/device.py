@@ -72,7 +72,7 @@ def _stretch(shown: window.Shown) -> Markup:
 def _why(shown: window.Shown) -> Markup:
     if shown.peak_score is None:
         return Markup('<p class="empty">{}</p>').format(_NEAR)
-    return Markup('<p class="note">Where the score was highest: {} {}</p>{}').format(
+    return Markup('<p class="note">Where the score was highest: {} at {}</p>{}').format(
         number(shown.peak_score), moment(shown.peak_ns, as_="clock"), bars(shown.peak)
     )
 
@@ -161,7 +161,7 @@ def register(desk: Desk, hub: Hub) -> None:
     async def device(name: str, range: str = "", page: int = 1) -> None:  # noqa: A002 -- the word of the address bar
         live = frame(desk, hub, title=name, here="")
         known, choice = _find(hub.snapshot, name), window.choose(range)
-        with ui.element("main").props('id="main"').classes("page"):
+        with ui.element("div").props('id="main"').classes("page"):
             if known is None:
                 ui.html(_LOST.format(icon("unknown"), name), sanitize=False)
                 return

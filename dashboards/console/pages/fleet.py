@@ -71,7 +71,7 @@ def chosen(look: Snapshot, by_device: Ringing, view: View) -> list[Device]:
     return sorted(filter(wanted, look.devices), key=rank)
 
 
-def _counts(look: Snapshot, by_device: Ringing, view: View) -> Markup:
+def _counts(look: Snapshot, view: View) -> Markup:
     if not look.devices:
         return Markup("")
     count = Counter(device.health for device in look.devices)
@@ -79,15 +79,12 @@ def _counts(look: Snapshot, by_device: Ringing, view: View) -> Markup:
     chips += [_chip(view, h.value, h.value, HEALTH[h], count[h]) for h in _SHOWN if count[h] or h is Health.RUNNING]
     ring = Counter(alarm.priority for alarm in look.alarms)
     shapes = join(Markup("<span>{}{} {}</span>").format(shape(p), ring[p], p) for p in Priority if ring[p])
-    odd = sum(1 for alarms in by_device.values() if alarms)
     chips.append(
         Markup('<a class="chip alarms{}" href="{}"{}>{}</a>').format(
             "" if shapes else " calm",
             view.link(show="alarm", page=1),
             Markup(' aria-current="true"') if view.show == "alarm" else "",
-            shapes + Markup("<span>on {}</span>").format(odd)
-            if shapes
-            else icon("ok") + Markup("<span>All calm</span>"),
+            shapes or icon("ok") + Markup("<span>All calm</span>"),
         )
     )
     return join(chips)
@@ -137,10 +134,10 @@ def register(desk: Desk, hub: Hub) -> None:
             none = Markup('<p class="empty">No machine fits. <a href="/">Show all of them.</a></p>')
             return Markup('<div class="tiles">{}</div>{}').format(each, pages) if seen else none
 
-        with ui.element("main").props('id="main"').classes("page"):
+        with ui.element("div").props('id="main"').classes("page"):
             ui.html("Fleet", sanitize=False, tag="h1").classes("hide")
             with ui.element("div").classes("chips"):
-                live.region(lambda look: _counts(look, ringing(look), view), tag="nav", classes="chip-row")
+                live.region(lambda look: _counts(look, view), tag="nav", classes="chip-row")
                 if hub.snapshot.devices:
                     box = ui.input(placeholder="Find a machine", value=view.find).props("dense outlined clearable")
                     box.props('aria-label="Find a machine"').classes("find").on_value_change(

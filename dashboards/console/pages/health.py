@@ -45,7 +45,7 @@ def facts(look: Snapshot) -> Markup:
         ),
         _card(
             "Accounts",
-            ("adds up" if not off else "does not add up") if look.accounts else "nothing yet",
+            ("They add up" if not off else "They do not add up") if look.accounts else "nothing yet",
             "every input is stored, a dead letter or a stated duplicate" if not off else "; ".join(off),
             odd=bool(off),
         ),
@@ -118,7 +118,7 @@ def register(desk: Desk, hub: Hub) -> None:
     @ui.page("/health")
     def health() -> None:
         live = frame(desk, hub, title="Pipeline", here="/health")
-        with ui.element("main").props('id="main"').classes("page"):
+        with ui.element("div").props('id="main"').classes("page"):
             ui.html("Pipeline", sanitize=False, tag="h1")
             live.region(facts)
             for title, render in (

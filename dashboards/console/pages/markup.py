@@ -64,7 +64,7 @@ def shape(priority: Priority, *, filled: bool = True) -> Markup:
 
 
 def moment(t_ns: int, *, as_: str = "age") -> Markup:
-    """A time that the browser shows as an age that ticks, or in local time with seconds ("clock")."""
+    """A time that the browser shows as an age that ticks ("span": without "ago"), or in local time ("clock")."""
     return _TIME.format(iso(t_ns), t_ns // 1_000_000, as_)
 
 
@@ -80,10 +80,20 @@ def source(state: SourceStatus) -> Markup:
     return Markup('<span class="state {}">{}{}</span>').format(kind, icon(_SOURCES[state]), state.capitalize())
 
 
+def place(alarm: Alarm) -> Markup:
+    """Where an alarm rings: a link to the device, or the edge's name when it is of a whole edge."""
+    if alarm.device in {"", "*"}:
+        return Markup('<span class="alarm-device">edge {}</span>').format(alarm.edge)
+    return Markup('<a class="alarm-device" href="{}">{}</a>').format(path(alarm.device), alarm.device)
+
+
 def state(alarm: Alarm) -> Markup:
     """What an alarm waits for, in words."""
+    words = STATES[alarm.state]
+    if alarm.state is AlarmState.ACKNOWLEDGED and alarm.who:
+        words = f"Acknowledged by {alarm.who}, still there"
     name = {AlarmState.ACKNOWLEDGED: "person", AlarmState.NORMAL: "ok"}.get(alarm.state, "bell")
-    return Markup('<span class="alarm-state">{}{}</span>').format(icon(name), STATES[alarm.state])
+    return Markup('<span class="alarm-state">{}{}</span>').format(icon(name), words)
 
 
 def path(device: str) -> str:

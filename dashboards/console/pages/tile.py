@@ -57,7 +57,7 @@ def _line(alarm: Alarm) -> Markup:
     filled = alarm.state is not AlarmState.ACKNOWLEDGED
     words = rule(alarm.rule)
     return Markup('<span class="line">{}<span>{}</span>{}</span>').format(
-        shape(alarm.priority, filled=filled), words, moment(alarm.onset_ns)
+        shape(alarm.priority, filled=filled), words, moment(alarm.onset_ns, as_="span")
     )
 
 

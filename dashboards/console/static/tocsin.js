@@ -32,7 +32,7 @@
   function tick() {
     for (const time of all("time[data-ms]")) {
       const ms = Number(time.dataset.ms);
-      const said = time.dataset.as === "age" ? age(ms) : local(ms);
+      const said = time.dataset.as === "clock" ? local(ms) : time.dataset.as === "span" ? age(ms).replace(" ago", "") : age(ms);
       write(time, said);
       if (time.title === "") time.title = new Date(ms).toLocaleString() + " (" + time.dateTime + ")";
     }
@@ -196,6 +196,7 @@
       next.focus();
       event.preventDefault();
     } else if (event.key === "a") {
+      event.preventDefault(); // or the letter lands in the dialog that asks for the name
       act(found[at], "acknowledge");
     }
   });
