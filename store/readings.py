@@ -79,9 +79,9 @@ def extent(con: duckdb.DuckDBPyConnection, where: Sequence[Shelf], span: Span) -
     rows, first, last = 0, _END, -_END
     for shelf in where:
         query = f"SELECT count(*), min(t_ns), max(t_ns) FROM {shelf.table} {_WHERE}"
-        found = con.execute(query, _bound(shelf, span)).fetchone()
-        if found and found[0]:
-            rows, first, last = rows + found[0], min(first, found[1]), max(last, found[2])
+        ((count, oldest, newest),) = con.execute(query, _bound(shelf, span)).fetchall()
+        if count:
+            rows, first, last = rows + count, min(first, oldest), max(last, newest)
     return Extent(rows, first, last)
 
 

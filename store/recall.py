@@ -32,8 +32,8 @@ class Progress(msgspec.Struct, frozen=True):
 
 def progress(con: duckdb.DuckDBPyConnection) -> Progress:
     """Where the last commit ended."""
-    row = con.execute("SELECT body FROM latest WHERE name = ?", [PROGRESS]).fetchone()
-    return msgspec.msgpack.decode(row[0], type=Progress) if row else Progress()
+    rows = con.execute("SELECT body FROM latest WHERE name = ?", [PROGRESS]).fetchall()
+    return msgspec.msgpack.decode(rows[0][0], type=Progress) if rows else Progress()
 
 
 def state(con: duckdb.DuckDBPyConnection) -> dict[str, bytes]:
@@ -79,6 +79,11 @@ def widths(con: duckdb.DuckDBPyConnection) -> list[int]:
 
 def count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     """How many rows a table has."""
-    row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
-    assert row is not None
-    return int(row[0])
+    return number(con, f"SELECT count(*) FROM {table}")
+
+
+def number(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The one number that a query answers."""
+    # Fetched to the end: a connection with an unfinished answer takes no rows.
+    ((found,),) = con.execute(query).fetchall()
+    return int(found)

@@ -6,8 +6,9 @@ thousandth of the age, so that a frequent call does not nibble. What goes by age
 rows, and no Gap is stored.
 
 By room: while the disk is nearly full (see `store.room`), the oldest day of readings and scores goes, then the next,
-but never the newest day before `now`. That is a loss: each step stores a Gap a device ("retention: disk nearly full"),
-besides being counted in `retained_away`, `gaps` and `gap_rows`.
+but never the newest day before `now`, and nothing where all that the store holds would not make the room: then others
+have filled the disk. What goes is a loss: each step stores a Gap a device ("retention: disk nearly full"), besides
+being counted in `retained_away`, `gaps` and `gap_rows`.
 """
 
 import logging
@@ -16,7 +17,7 @@ import duckdb
 import msgspec
 
 from store import recall
-from store.room import Room
+from store.room import Room, used
 from store.writing import Pen
 from wire.config import DAY_NS, Retention
 from wire.messages import AlarmState, Gap
@@ -48,10 +49,10 @@ def retain(pen: Pen, retention: Retention, room: Room, now_ns: int) -> None:
         _account(pen, gone, readings_ns)
     if gone:
         _fold(pen.con)
-    while room.short(pen.con):
+    while missing := room.missing(pen.con):
         oldest_ns = _oldest(pen)
-        if oldest_ns is None or oldest_ns + DAY_NS > now_ns - DAY_NS:
-            _log.warning("the disk is nearly full and nothing older than a day is left to drop")
+        if missing >= used(pen.con) or oldest_ns is None or oldest_ns + DAY_NS > now_ns - DAY_NS:
+            _log.warning("the disk is nearly full, and dropping readings older than a day would not make the room")
             return
         _drop_day(pen, oldest_ns + DAY_NS)
 
@@ -116,12 +117,11 @@ def _account(pen: Pen, gone: list[Gone], before_ns: int) -> None:
 
 
 def _oldest(pen: Pen) -> int | None:
-    times = [
-        row[0]
-        for width in recall.widths(pen.con)
-        if (row := pen.con.execute(f"SELECT min(t_ns) FROM readings_{width}").fetchone()) and row[0] is not None
-    ]
-    return min(times, default=None)
+    never = 2**63 - 1
+    widths = recall.widths(pen.con)
+    times = [recall.number(pen.con, f"SELECT coalesce(min(t_ns), {never}) FROM readings_{w}") for w in widths]
+    oldest = min(times, default=never)
+    return None if oldest == never else oldest
 
 
 def _fold(con: duckdb.DuckDBPyConnection) -> None:

@@ -13,6 +13,7 @@ import duckdb
 
 from store.opening import WAL_BYTES
 from store.port import StoreFullError
+from store.recall import number
 
 
 def free_bytes(path: Path) -> int:
@@ -44,12 +45,16 @@ class Room:
             )
             raise StoreFullError(msg)
 
-    def short(self, con: duckdb.DuckDBPyConnection) -> bool:
-        """Whether data must go to make room."""
+    def missing(self, con: duckdb.DuckDBPyConnection) -> int:
+        """How many bytes of room must be made, 0 if there is enough."""
         free = self._free(self._path)
-        return free < self._min_free and free + _inside(con) < self._min_free
+        return 0 if free >= self._min_free else max(self._min_free - free - _inside(con), 0)
+
+
+def used(con: duckdb.DuckDBPyConnection) -> int:
+    """How many bytes of the file hold something."""
+    return number(con, "SELECT block_size * used_blocks FROM pragma_database_size()")
 
 
 def _inside(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute("SELECT block_size * free_blocks FROM pragma_database_size()").fetchone()
-    return int(row[0]) if row else 0
+    return number(con, "SELECT block_size * free_blocks FROM pragma_database_size()")

@@ -72,11 +72,11 @@ def _create(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _version(con: duckdb.DuckDBPyConnection, path: Path, names: set[str]) -> int:
-    row = con.execute("SELECT application, version FROM about").fetchone() if "about" in names else None
-    if row is None or row[0] != APPLICATION:
+    rows = con.execute("SELECT application, version FROM about").fetchall() if "about" in names else []
+    if not rows or rows[0][0] != APPLICATION:
         found = f"a DuckDB file with tables {', '.join(sorted(names)[:5])}" if names else "an empty DuckDB file"
         raise StoreForeignError(path, found)
-    return int(row[1])
+    return int(rows[0][1])
 
 
 def _migrate(con: duckdb.DuckDBPyConnection, version: int) -> None:

@@ -19,8 +19,8 @@ def scores(con: duckdb.DuckDBPyConnection, device: str, span: Span, points: int)
     """Column "score" in time order and a column a channel with its contribution, where one is kept."""
     scorers = recall.scorers(con, device)
     bound: _Bound = {"scorers": [s.id for s in scorers], "start": span.start_ns, "end": min(span.end_ns, 2**63 - 1)}
-    found = con.execute(f"SELECT count(*), min(t_ns), max(t_ns) FROM scores {_WHERE}", bound).fetchone()
-    rows, first, last = found or (0, 0, 0)
+    asked = f"SELECT count(*), min(t_ns), max(t_ns) FROM scores {_WHERE}"
+    ((rows, first, last),) = con.execute(asked, bound).fetchall()
     if points and rows > points:
         score = _extremes(con, bound, first, (last - first) // max(points // 2, 1) + 1)
     else:

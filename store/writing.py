@@ -32,8 +32,7 @@ class Pen:
         self._book = SetBook(recall.sets(con), recall.scorers(con))
         self._fresh = {width: recall.count(con, f"fresh_{width}") for width in recall.widths(con)}
         self._fresh_scores = recall.count(con, "fresh_scores")
-        last = con.execute("SELECT coalesce(max(number), 0) FROM dead").fetchone()
-        self._dead = int(last[0]) if last else 0
+        self._dead = recall.number(con, "SELECT coalesce(max(number), 0) FROM dead")
 
     def write(self, commit: Commit) -> None:
         """Write a commit whole; after an exception nothing of it is there and nothing is remembered."""

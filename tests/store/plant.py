@@ -1,6 +1,7 @@
 """Small commits for the tests of the store."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -23,9 +24,16 @@ from wire.messages import (
 LANE = "0" * 32
 START_NS = 1_790_000_000_000_000_000
 SECOND_NS = 1_000_000_000
-EVER = {"start_ns": 0, "end_ns": 2**63 - 1}
 NAN = float("nan")
 Rows = Mapping[int, Sequence[float]]
+
+
+class Ever(TypedDict):
+    start_ns: int
+    end_ns: int
+
+
+EVER: Ever = {"start_ns": 0, "end_ns": 2**63 - 1}
 
 
 def frame(device: str, channels: Sequence[str], rows: Rows, *, dtype: str = "f8") -> Frame:

@@ -11,6 +11,7 @@ from wire.messages import (
     Advice,
     AlarmState,
     ClockDoubted,
+    Event,
     Gap,
     Health,
     Redelivered,
@@ -182,7 +183,7 @@ def test_each_edge_has_its_account(tmp_path: Path) -> None:
 
 
 def test_texts_advice_and_doubted_clocks_are_kept(tmp_path: Path) -> None:
-    events = [Text("pump", "mode", "eco"), ClockDoubted("pump", 5, 1)]
+    events: list[Event] = [Text("pump", "mode", "eco"), ClockDoubted("pump", 5, 1)]
     advice = Advice(origin(), "edge", "run-1", "step-2", 0.5, stop=False, t_ns=9)
     with DuckStore(path=tmp_path / "box.duckdb") as store:
         store.write(commit(1, events=events, outcomes=[advice]))
