@@ -4,7 +4,6 @@ import os
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -15,12 +14,14 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.source import SourceError
 from edge.sources.mqtt_broker import UnreachableError, broker, login
-from edge.sources.mqtt_link import V5, V311, MqttLink, Peer, VersionRefusedError
+from edge.sources.mqtt_client import V5, V311, Peer
+from edge.sources.mqtt_link import MqttLink, VersionRefusedError
 from edge.sources.mqtt_messages import MessageReader
+from edge.sources.mqtt_waiting import WaitingRoom
 from wire.config import Config
 from wire.config import MqttSource as Settings
 from wire.messages import Gap
-from wire.ports import Arrival, FullError, Intake, Receipt
+from wire.ports import Arrival, Intake, Receipt
 
 GRACE_S = 0.1
 AGAIN_S = 1.0  # between tries to reach a broker that was there before
@@ -68,20 +69,18 @@ class MqttSource:
         self._client_id = client_id
         self._environ = environ
         self._clock_ns = clock_ns
-        self._monotonic_s = monotonic_s
         self._rng = rng or random.Random()
         self._reader = MessageReader(
             source=name, pattern=settings.pattern, fields=settings.fields, time_field=settings.time_field
         )
         self._heard_ns = 0  # last sign of the session; 0: never connected in this run of the program
-        self._held: deque[Arrival] = deque()  # while the outbox is full; at most receive_maximum
-        self._dropped = 0  # messages of QoS 0 that came meanwhile
-        self._dropped_ns = 0  # since when
-        self._retry_s = 0.0
+        self._waiting = WaitingRoom(
+            source=name, limit=settings.receive_maximum, clock_ns=clock_ns, monotonic_s=monotonic_s
+        )
 
     def run(self, intake: Intake, stop: threading.Event, connected: Callable[[str], None]) -> None:
         """Connect and put messages until stopped; raises SourceError when the connection is lost or refused."""
-        self._held.clear()  # unacknowledged, so the broker sends them again
+        self._waiting.forget()
         away_ns = self._heard_ns
         link = self._link(intake, stop)
         if link is None:
@@ -91,17 +90,24 @@ class MqttSource:
             connected(f"subscribed to {', '.join(self._settings.topics)} at {self._there}, {_WORDS[link.version]}")
             while not stop.is_set():
                 link.turn()
-                self._offer_held(intake)
+                if self._waiting.crowded:
+                    msg = f"the outbox is full, and {self._there} sends more than it should: left for a while"
+                    raise SourceError(msg)
+                self._waiting.offer(intake)
         finally:
             link.close(grace_s=GRACE_S)
 
     def _link(self, intake: Intake, stop: threading.Event) -> MqttLink | None:
         while not stop.is_set():
             try:
-                return self._opened(intake, stop)
+                link = self._opened(intake, stop)
             except UnreachableError:
                 if not self._heard_ns:
                     raise
+            else:
+                if not stop.is_set():
+                    return link
+                link.close(grace_s=0.0)  # told to stop before the broker had answered
             stop.wait(self._rng.uniform(0.5, 1.5) * AGAIN_S)
         return None
 
@@ -131,7 +137,7 @@ class MqttSource:
         if away_ns and not link.session_present:
             reason = "the broker forgot this session while the edge was away, and with it what came meanwhile"
             lost = Gap("*", away_ns, self._heard_ns, -1, reason, self.name)
-            self._put(Arrival(source=self.name, events=(lost,)), intake, keep=True)
+            self._waiting.put(Arrival(source=self.name, events=(lost,)), intake, keep=True)
 
     def _take(self, link: MqttLink, message: MQTTMessage, intake: Intake) -> None:
         self._heard_ns = self._clock_ns()
@@ -148,40 +154,9 @@ class MqttSource:
             own_times=self._settings.times == "own",
             receipt=self._receipt(link, message, topic or "", payload) if message.qos else None,
         )
-        self._put(arrival, intake, keep=message.qos > 0)
+        self._waiting.put(arrival, intake, keep=message.qos > 0)
 
     def _receipt(self, link: MqttLink, message: MQTTMessage, topic: str, payload: bytes) -> Receipt:
         digest = blake2b(f"{self._client_id}\0{message.mid}\0{topic}\0".encode(), digest_size=16)
         digest.update(payload)
         return Receipt(key=digest.digest(), done=partial(link.acknowledge, message.mid), again=message.dup)
-
-    def _put(self, arrival: Arrival, intake: Intake, *, keep: bool) -> None:
-        if not self._held and self._accepted(arrival, intake):
-            return
-        if keep:
-            self._held.append(arrival)
-        else:
-            self._dropped_ns = self._dropped_ns or self._clock_ns()
-            self._dropped += 1
-
-    def _accepted(self, arrival: Arrival, intake: Intake) -> bool:
-        try:
-            intake.put(arrival)
-        except FullError as full:
-            self._retry_s = self._monotonic_s() + full.retry_after_s
-            return False
-        return True
-
-    def _offer_held(self, intake: Intake) -> None:
-        if len(self._held) > self._settings.receive_maximum:
-            msg = f"the outbox is full, and {self._there} sends more than it should unacknowledged: left for a while"
-            raise SourceError(msg)
-        if not (self._held or self._dropped) or self._monotonic_s() < self._retry_s:
-            return
-        while self._held and self._accepted(self._held[0], intake):
-            self._held.popleft()
-        if self._dropped and not self._held:
-            reason = "messages of QoS 0 came while the outbox was full"
-            gap = Gap("*", self._dropped_ns, self._clock_ns(), self._dropped, reason, self.name)
-            self._dropped, self._dropped_ns = 0, 0
-            self._put(Arrival(source=self.name, events=(gap,)), intake, keep=True)

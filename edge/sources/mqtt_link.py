@@ -9,46 +9,21 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-import msgspec
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.source import SourceError
-from edge.sources.mqtt_broker import (
-    UNSUPPORTED_VERSION,
-    Broker,
-    Login,
-    UnreachableError,
-    refusal,
-    tls_context,
-    unreachable,
-)
-from wire.config import MqttSource
-from wire.messages import NS_PER_S
+from edge.sources.mqtt_broker import UNSUPPORTED_VERSION, UnreachableError, refusal, unreachable
+from edge.sources.mqtt_client import V5, Peer, connect, unconnected
 
-V5 = MQTTProtocolVersion.MQTTv5
-V311 = MQTTProtocolVersion.MQTTv311
-KEEPALIVE_S = 30
-ANSWER_S = 5.0
+ANSWER_S = 4.0
 V5_ANSWER_S = 2.5
 SOON_S = 5.0
 TURN_S = 0.1  # the longest it takes to hear that it shall stop
 READS = 500  # messages a turn, so that acknowledgements are not kept waiting
-MAX_PACKET = 64 << 20
-_LONGEST_EXPIRY_S = 0xFFFFFFFF
-
-
-class Peer(msgspec.Struct, frozen=True):
-    """Both ends of a connection."""
-
-    there: Broker
-    login: Login
-    client_id: str
-    settings: MqttSource
 
 
 class VersionRefusedError(SourceError):
@@ -71,7 +46,11 @@ class MqttLink:
         self._messages = 0
         self._acks: deque[int] = deque()  # at most what the broker sends unacknowledged, its receive maximum
         self._woken = False
-        self._client = self._made()
+        self._client = unconnected(peer, version)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
         self._wake, self._waker = socket.socketpair()
         self._wake.setblocking(False)
         self._waker.setblocking(False)
@@ -79,7 +58,7 @@ class MqttLink:
     def open(self, stop: threading.Event) -> None:
         """Connect; raises SourceError."""
         try:
-            self._connect()
+            connect(self._client, self._peer, self.version)
         except (OSError, UnicodeError) as error:
             raise unreachable(self._peer.there, error) from error
         self._await(lambda: self._welcomed, stop)
@@ -181,39 +160,6 @@ class MqttLink:
             msg = f"the broker at {self._peer.there} does not answer; is another service on this port?"
             raise UnreachableError(msg)
 
-    def _made(self) -> Client:
-        clean = None if self.version == V5 else False
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._peer.client_id,
-            clean_session=clean,
-            protocol=self.version,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
-        client.on_socket_open = _send_at_once
-        client.connect_timeout = ANSWER_S
-        if self._peer.login.username is not None:
-            client.username_pw_set(self._peer.login.username, self._peer.login.password)
-        if self._peer.there.tls:
-            client.tls_set_context(tls_context(self._peer.settings))
-        return client
-
-    def _connect(self) -> None:
-        there = self._peer.there
-        if self.version != V5:
-            self._client.connect(there.host, there.port, KEEPALIVE_S)
-            return
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = min(self._peer.settings.session_expiry_ns // NS_PER_S, _LONGEST_EXPIRY_S)
-        properties.ReceiveMaximum = self._peer.settings.receive_maximum
-        properties.MaximumPacketSize = MAX_PACKET
-        self._client.connect(there.host, there.port, KEEPALIVE_S, clean_start=False, properties=properties)
-
     def _on_connect(
         self, _client: Client, _data: object, flags: ConnectFlags, code: ReasonCode, _properties: Properties | None
     ) -> None:
@@ -249,9 +195,3 @@ class MqttLink:
     def _refusal(self, code: ReasonCode) -> SourceError:
         peer = self._peer
         return refusal(peer.there, code.value, str(code), settings=peer.settings, client_id=peer.client_id)
-
-
-def _send_at_once(_client: Client, _data: object, there: object) -> None:
-    # Acknowledgements are four bytes each; held back for a full packet they would stall the broker's window.
-    if isinstance(there, socket.socket):
-        there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -114,10 +114,10 @@ def test_a_full_outbox_leaves_messages_unacknowledged_and_loses_none(server: Mos
     with running(line, intake) as run:
         intake.full = True
         publish(server, "plant/pump-1/flow", *map(str, range(100)))
-        until(lambda: len(line._held) == 10)
+        until(lambda: len(line._waiting) == 10)
         publish(server, "plant/pump-1/flow", "-1", "-2", qos=0)
-        until(lambda: line._dropped == 2)
-        assert len(line._held) == 10
+        until(lambda: line._waiting.dropped == 2)
+        assert len(line._waiting) == 10
         intake.full = False
         until(lambda: len(intake.rows) == 100 and bool(intake.of(Gap)))
         assert run.error is None
