@@ -162,6 +162,17 @@ def test_a_broker_that_forgot_the_session_leaves_a_gap(server: Mosquitto, tmp_pa
     assert "the broker forgot this session" in gap.reason
 
 
+def test_told_to_stop_while_the_broker_is_away_ends_without_a_gap(server: Mosquitto) -> None:
+    line, intake = source(server.url), KeepingIntake()
+    with running(line, intake) as run:
+        server.stop()
+        assert isinstance(run.ended(), SourceError)
+    with running(line, intake, connected=False) as run:
+        run.stop.set()
+        assert run.ended() is None
+    assert not intake.arrivals
+
+
 def test_an_old_retained_value_is_refused_once_and_what_follows_counts(server: Mosquitto) -> None:
     publish(server, "plant/pump-1/flow", "1", retain=True)
     intake = KeepingIntake()
