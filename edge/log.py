@@ -1,5 +1,6 @@
 """The log of one edge: outbox on disk and bus of the box at once; knows nothing of sources."""
 
+import logging
 import sqlite3
 import threading
 import time
@@ -15,7 +16,7 @@ import msgspec
 from edge import records
 from edge.clock import Clock, SystemClock
 from edge.lane import Delivered, Draft, Group, Lane
-from edge.logfile import LogError, open_file, transaction, translated
+from edge.logfile import DiskError, LogError, open_file, transaction, translated
 from edge.records import Bounds, Kind
 from edge.room import Rate, Status
 from wire.config import DAY_NS, EdgeSettings, WhenFull
@@ -26,6 +27,8 @@ from wire.ports import Entry, FullError
 SMALLEST_BYTES = 64 * 1024
 APPENDED_BYTES = 1024 * 1024  # what people and shells write may wait up to this, whatever the policy
 RETRY_S = 2.0
+
+logger = logging.getLogger(__name__)
 
 
 def _new_lane() -> str:
@@ -192,17 +195,22 @@ class LocalLog:
     def confirm(self, pos: int) -> None:
         """Everything up to `pos` is stored elsewhere and goes.
 
-        Not synced by itself: after a power cut a confirmed record may be there again, for the reader to skip.
+        Not synced by itself: after a power cut a confirmed record may be there again, for the reader to skip. While
+        the disk refuses writes nothing goes; the next confirmation then takes all.
         """
         with self._news:
-            with self._writing(synced=False) as db:
-                rows, size, appended = records.delete(db, up_to=pos)
-                old = self._lane
-                lane = msgspec.structs.replace(
-                    old, bytes=old.bytes - size, waiting=old.waiting - rows, confirmed=old.confirmed + rows
-                )
-                if lane != old:
-                    _save(db, lane)
+            old = self._lane
+            try:
+                with self._writing(synced=False) as db:
+                    rows, size, appended = records.delete(db, up_to=pos)
+                    lane = msgspec.structs.replace(
+                        old, bytes=old.bytes - size, waiting=old.waiting - rows, confirmed=old.confirmed + rows
+                    )
+                    if lane != old:
+                        _save(db, lane)
+            except DiskError as error:
+                logger.warning("what is stored stays in the log for now: %s", error)
+                return
             self._lane = lane
             self._appended -= appended
 

@@ -376,3 +376,25 @@ def test_the_state_of_the_lane_can_be_read_with_any_sqlite_tool(path: Path) -> N
     db = sqlite3.connect(path)
     assert msgspec.json.decode(db.execute("SELECT body FROM lane").fetchone()[0])["rows"] == 10
     db.close()
+
+
+def test_a_disk_that_refuses_writes_keeps_what_was_confirmed_for_the_next_time(
+    log: LocalLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = log.commit(group(Draft((frame(),))))[0]
+    second = log.commit(group(Draft((frame(10),))))[0]
+    db = log._connection()
+    db.execute("PRAGMA query_only = 1")
+    log.confirm(first)
+    assert log.lane.waiting == 20
+    assert "stays in the log for now" in caplog.text
+    db.execute("PRAGMA query_only = 0")
+    log.confirm(second)
+    assert log.lane.waiting == 0
+    assert log.lane.confirmed == 20
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(DiskError, match="cannot create the folder"), LocalLog(tmp_path / "data" / "l", edge="e"):
+        pass
