@@ -187,12 +187,14 @@ class DuckStore:
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        con = self._require().cursor()
+        root = self._require()
         try:
-            with translated(self._path):
+            with translated(self._path), root.cursor() as con:
                 yield con
-        finally:
-            con.close()
+        except StoreBrokenError as error:
+            if self._root is None:  # closed meanwhile, which ends all that is under way
+                raise StoreClosedError(self._path) from error
+            raise
 
     def _require(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
