@@ -40,6 +40,16 @@ class LineReader:
         self._where = where
         self._certain: bool | None = None  # the beginning of the line under way was seen; None: nothing came yet
 
+    @property
+    def begun(self) -> bool:
+        """Whether any byte came."""
+        return self._certain is not None
+
+    @property
+    def in_step(self) -> bool:
+        """Whether the beginning of the line under way was seen."""
+        return bool(self._certain)
+
     def feed(self, data: bytes, *, now_s: float, quiet_before: bool = False) -> Harvest:
         """Read the lines that end in `data`; `quiet_before`: the line was silent between opening and this."""
         if self._certain is None and data:

@@ -20,6 +20,7 @@ WAIT_S = 0.1  # the longest it takes to hear that it shall stop
 GATHER_S = 0.005  # bytes of one line come in bursts; a pause this short saves most of the wake-ups
 QUIET_S = 0.1  # silence after which what comes begins a line, unless the line is slower still
 QUIET_CHARACTERS = 20
+IN_STEP_S = 2.0  # a first line that takes longer is not waited for before the port counts as connected
 READ_BYTES = 65536
 
 
@@ -59,7 +60,6 @@ class SerialPort:
         path = path_of(self._settings.port, self._listed)
         with self._opened(path) as port:
             where = f"{path} at {self._settings.baud} baud"
-            connected(f"reads {self._settings.format} lines from {where}")
             reader = LineReader(
                 source=self.name,
                 device=self._settings.device,
@@ -68,17 +68,31 @@ class SerialPort:
                 where=where,
             )
             try:
-                self._read(port, reader, intake, stop)
+                self._read(
+                    port, reader, intake, stop, lambda: connected(f"reads {self._settings.format} lines from {where}")
+                )
             finally:
                 self._put(reader.close(now_s=self._monotonic_s()), intake, stop)
 
-    def _read(self, port: serial.Serial, reader: LineReader, intake: Intake, stop: threading.Event) -> None:
+    def _read(
+        self,
+        port: serial.Serial,
+        reader: LineReader,
+        intake: Intake,
+        stop: threading.Event,
+        connected: Callable[[], None],
+    ) -> None:
         opened_s = self._monotonic_s()
+        in_step = False
         quiet_s = max(QUIET_S, QUIET_CHARACTERS * 10 / self._settings.baud)
         while not stop.is_set():
             data = self._received(port, stop)
             now_s = self._monotonic_s()
             harvest = reader.feed(data, now_s=now_s, quiet_before=now_s - opened_s >= quiet_s)
+            # Told only now, so that the line which was torn by the opening lies inside the gap that this ends.
+            if not in_step and (reader.in_step or now_s - opened_s >= (IN_STEP_S if reader.begun else quiet_s)):
+                in_step = True
+                connected()
             if not self._put(harvest, intake, stop):
                 return
 
