@@ -88,13 +88,15 @@ def _decode(line: bytes) -> object:
 def _decode_with_nan(line: bytes) -> object:
     """The standard library's decoder knows the literals NaN and Infinity, which Python and JavaScript devices send."""
     try:
-        return json.loads(line.decode())
+        decoded: object = json.loads(line.decode())
+        json.dumps(decoded, ensure_ascii=False).encode()  # half a surrogate pair is no text that could be stored
     except UnicodeDecodeError:
         return _UNDECODED
     except ValueError:
         return Unread(reason="not JSON")
     except RecursionError:
         return _TOO_DEEP
+    return decoded
 
 
 def _leaves(decoded: Mapping[object, object]) -> dict[str, _Leaf] | Unread:

@@ -13,10 +13,11 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.source import SourceError
-from edge.sources.mqtt_broker import UnreachableError, broker, login
+from edge.sources.mqtt_broker import UnreachableError, broker, check, login
 from edge.sources.mqtt_client import V5, V311, Peer
 from edge.sources.mqtt_link import MqttLink, VersionRefusedError
 from edge.sources.mqtt_messages import MessageReader
+from edge.sources.mqtt_topics import check_filters
 from edge.sources.mqtt_waiting import WaitingRoom
 from wire.config import Config
 from wire.config import MqttSource as Settings
@@ -27,7 +28,6 @@ GRACE_S = 0.1
 AGAIN_S = 1.0  # between tries to reach a broker that was there before
 _VERSIONS: Mapping[str, tuple[MQTTProtocolVersion, ...]] = {"auto": (V5, V311), "5": (V5,), "3.1.1": (V311,)}
 _WORDS = {V5: "MQTT 5", V311: "MQTT 3.1.1"}
-_MAX_RECEIVE = 65535
 
 
 def build(settings: Settings, *, name: str, config: Config) -> "MqttSource":
@@ -57,12 +57,8 @@ class MqttSource:
         monotonic_s: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
     ) -> None:
-        if not settings.topics:
-            msg = "topics: name at least one"
-            raise ValueError(msg)
-        if not 1 <= settings.receive_maximum <= _MAX_RECEIVE:
-            msg = f"receive_maximum: expected 1 to {_MAX_RECEIVE}, got {settings.receive_maximum}"
-            raise ValueError(msg)
+        check(settings)
+        check_filters(settings.topics)
         self.name = name
         self._settings = settings
         self._there = broker(settings.url)

@@ -15,6 +15,7 @@ _CLIENT_ID = 0x85
 _BAD_LOGIN = 0x86
 _NOT_AUTHORISED = 0x87
 _SESSION_TAKEN = 0x8E
+_MAX_RECEIVE = 65535
 
 
 class UnreachableError(SourceError):
@@ -42,14 +43,34 @@ class Login(msgspec.Struct, frozen=True):
 
 def broker(url: str) -> Broker:
     """The broker that `url` names; raises ValueError saying what would be right."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        host = port = None
+    if not host or not port or parts.scheme not in _PORTS or parts.path.strip("/") or parts.query:
         msg = f'url: expected "mqtt://host:port" or "mqtts://host:port", got "{url}"'
         raise ValueError(msg)
     if parts.username is not None or parts.password is not None:
         msg = "url: holds a login; name environment variables in username_env and password_env instead"
         raise ValueError(msg)
-    return Broker(parts.hostname, parts.port or _PORTS[parts.scheme], parts.scheme == "mqtts")
+    return Broker(host, port, parts.scheme == "mqtts")
+
+
+def check(settings: MqttSource) -> None:
+    """Raise ValueError naming settings that cannot be, or that would silently not do what they say."""
+    if settings.password_env and not settings.username_env:
+        msg = "password_env: needs username_env, too"
+        raise ValueError(msg)
+    if settings.key_file and not settings.cert_file:
+        msg = "key_file: needs cert_file, too"
+        raise ValueError(msg)
+    if (settings.ca_file or settings.cert_file) and not broker(settings.url).tls:
+        msg = "url: ca_file and cert_file mean TLS, so it must begin with mqtts://"
+        raise ValueError(msg)
+    if not 1 <= settings.receive_maximum <= _MAX_RECEIVE:
+        msg = f"receive_maximum: expected 1 to {_MAX_RECEIVE}, got {settings.receive_maximum}"
+        raise ValueError(msg)
 
 
 def login(settings: MqttSource, environ: Mapping[str, str]) -> Login:

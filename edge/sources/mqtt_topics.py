@@ -1,6 +1,7 @@
 """Where an MQTT topic says a message belongs; knows nothing of brokers."""
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -40,3 +41,16 @@ class TopicPattern:
 def _regex(pattern: str) -> re.Pattern[str]:
     parts = _NAME.split(pattern)  # text, name, text, name, ..., text
     return re.compile("".join(f"(?P<{part}>[^/]+)" if i % 2 else re.escape(part) for i, part in enumerate(parts)))
+
+
+def check_filters(topics: Sequence[str]) -> None:
+    """Raise ValueError unless these are subscriptions a broker can understand."""
+    if not topics:
+        msg = "topics: name at least one"
+        raise ValueError(msg)
+    for topic in topics:
+        *levels, last = topic.split("/")
+        alone = all(level == "+" or not set(level) & {"+", "#"} for level in levels)
+        if not topic or not alone or (last not in {"+", "#"} and set(last) & {"+", "#"}):
+            msg = f'topics: + and # stand alone between slashes, and # only at the end, got "{topic}"'
+            raise ValueError(msg)

@@ -31,7 +31,7 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self._process = subprocess.Popen(["mosquitto", "-c", str(self._config)], stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen([_program(), "-c", str(self._config)], stderr=subprocess.DEVNULL)
         until(self._listens, what="mosquitto")
 
     def stop(self) -> None:
@@ -51,10 +51,14 @@ class Mosquitto:
             return there.connect_ex(("127.0.0.1", self.port)) == 0
 
 
+def _program() -> str:
+    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or ""
+
+
 @contextmanager
 def mosquitto(folder: Path, lines: Sequence[str] = ("allow_anonymous true",)) -> Iterator[Mosquitto]:
     """Run a broker; skip where there is none, except in CI."""
-    if shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None:
+    if not _program():
         assert os.environ.get("CI") != "true", "mosquitto is not installed"
         pytest.skip("mosquitto is not installed")
     server = Mosquitto(folder, lines)

@@ -68,6 +68,8 @@ def test_no_time_is_no_claim_and_a_bad_time_is_refused() -> None:
         (b'{"": 1}', "a name is empty or over 200 characters"),
         (b'{"a.b": 1, "a": {"b": 2}}', "two values of one name"),
         (b"\xff\xfe", NOT_TEXT),
+        (b'{"a": 1, "b": "\\ud800"}', "not JSON"),
+        (b'{"a": 1, "\\udfff": NaN}', "not JSON"),
         (b'{"a":' * 100 + b"1" + b"}" * 100, "JSON nested too deeply"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "JSON nested too deeply"),
         (b'{"a": [' + b"1," * 5000 + b"1]}", "more than 4096 values"),

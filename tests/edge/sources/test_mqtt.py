@@ -254,7 +254,8 @@ def test_a_broker_that_is_not_there_is_named() -> None:
 
 
 def test_a_missing_variable_is_named() -> None:
-    line = MqttSource(Settings(password_env="HALL_PASSWORD"), name="x", client_id="x", environ={})
+    settings = Settings(username_env="HALL_USER", password_env="HALL_PASSWORD")
+    line = MqttSource(settings, name="x", client_id="x", environ={"HALL_USER": "edge"})
     assert failure(line) == "environment variable HALL_PASSWORD, named in password_env, is not set"
 
 
@@ -322,6 +323,14 @@ def test_tls_proves_both_ends_and_failures_say_what_to_do(tmp_path: Path) -> Non
     ("changes", "message"),
     [
         ({"url": "http://x"}, "url: expected"),
+        ({"url": "mqtt://x:99999"}, "url: expected"),
+        ({"url": "mqtt://["}, "url: expected"),
+        ({"ca_file": "ca.crt"}, "must begin with mqtts://"),
+        ({"key_file": "x.key"}, "key_file: needs cert_file"),
+        ({"password_env": "P"}, "password_env: needs username_env"),
+        ({"topics": ("plant/#/x",)}, "topics: "),
+        ({"topics": ("plant/pump+",)}, "topics: "),
+        ({"topics": ("",)}, "topics: "),
         ({"url": "mqtt://user:secret@x"}, "url: holds a login"),
         ({"topics": ()}, "topics: name at least one"),
         ({"receive_maximum": 0}, "receive_maximum: expected 1 to 65535"),
