@@ -12,7 +12,14 @@ from wire.config import HOUR_NS, WhenFull
 from wire.messages import Gap
 from wire.ports import Entry
 
+# How SQLite lays a row out (its file format, section 1.6): a row beyond MOST_LOCAL continues on pages of its own.
 PAGE = 4096
+OVERFLOW = PAGE - 4
+MOST_LOCAL = PAGE - 35
+LEAST_LOCAL = (PAGE - 12) * 32 // 255 - 23
+COLUMNS = 30  # bytes of a row beside its body
+CELL = 6
+
 READ_BYTES = 32 * 1024 * 1024  # one read hands out no more than this, though at least one record
 STEP = 100  # a full log gives way in steps of a hundredth, so that not every batch carries a gap
 
@@ -35,8 +42,15 @@ class Record(msgspec.Struct, frozen=True):
 
 
 def cost(body: bytes) -> int:
-    """Bytes that a record takes on disk: one that outgrows a page takes whole pages of its own."""
-    return len(body) + 64 if len(body) < PAGE - 96 else (len(body) // PAGE + 2) * PAGE
+    """Bytes that a record takes on disk: what lies on its leaf, where few share a page, and pages of its own."""
+    payload = len(body) + COLUMNS
+    local = payload
+    if payload > MOST_LOCAL:
+        local = LEAST_LOCAL + (payload - LEAST_LOCAL) % OVERFLOW
+        local = local if local <= MOST_LOCAL else LEAST_LOCAL
+    pages = -(-(payload - local) // OVERFLOW)
+    neighbours = max(1, PAGE // (local + CELL))
+    return pages * PAGE + PAGE // neighbours
 
 
 def insert(db: sqlite3.Connection, kind: Kind, *, clock_ns: int, rows: int, body: bytes) -> int:

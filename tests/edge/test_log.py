@@ -398,3 +398,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(DiskError, match="cannot create the folder"), LocalLog(tmp_path / "data" / "l", edge="e"):
         pass
+
+
+@pytest.mark.parametrize("rows", [1, 30, 60, 100, 150, 1000, 20_000])
+def test_what_the_log_says_it_takes_is_what_it_takes_on_disk(path: Path, rows: int) -> None:
+    with LocalLog(path, edge="e"):
+        pass
+    empty = path.stat().st_size
+    with LocalLog(path, edge="e") as log:
+        for i in range(300 if rows < 1000 else 8):
+            log.commit(group(Draft((frame(i * rows, rows=rows),))))
+        told = log.lane.bytes
+    taken = path.stat().st_size - empty
+    assert told == pytest.approx(taken, rel=0.1)
