@@ -22,7 +22,7 @@ import pyarrow.parquet
 from store.readings import Extent, Shelf, Span, extent, rows
 from store.series import Columns
 
-PIECE_VALUES = 1_000_000  # values held in memory at once
+PIECE_VALUES = 250_000  # values held in memory at once
 _MOST_PARTS = 1024
 Form = Literal["csv", "parquet"]
 
@@ -95,7 +95,7 @@ class _Csv:
         self._options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="none")
 
     def write(self, piece: Columns) -> None:
-        stamps = np.char.add(np.datetime_as_string(piece.t_ns.view("datetime64[ns]")), "Z")
+        stamps = np.datetime_as_string(piece.t_ns.view("datetime64[ns]"), timezone="UTC")
         columns = [pa.array(stamps.tolist()), *_values(piece)]
         table = pa.table(columns, names=[str(i) for i in range(len(columns))])
         pyarrow.csv.write_csv(table, self._file, self._options)
