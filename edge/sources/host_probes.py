@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from math import nan
+from math import inf, nan
 
 import msgspec
 import psutil
@@ -16,13 +16,14 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """A channel of this machine; a rate is the difference of a growing count over time, times `scale`."""
+    """A channel of this machine; a rate is how fast a count grows, times `scale`, and at most `most`."""
 
     channel: str
     uom: str
     take: Callable[[], float | None]
     rate: bool = False
     scale: float = 1.0
+    most: float = inf
 
     def read(self) -> float | None:
         """The present value or count, None where there is none."""
@@ -39,14 +40,14 @@ class Probe(msgspec.Struct, frozen=True):
             return now.value
         if last.value is None or now.value < last.value or now.at_s <= last.at_s:
             return nan
-        return (now.value - last.value) / (now.at_s - last.at_s) * self.scale
+        return min((now.value - last.value) / (now.at_s - last.at_s) * self.scale, self.most)
 
 
 def _busy_s() -> float:
     times = psutil.cpu_times()
-    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - _counted_twice(times)) / (
-        os.cpu_count() or 1
-    )
+    idle_s = times.idle + getattr(times, "iowait", 0.0)
+    # Counted in ticks of 10 ms, so that over a short while the sum may pass what there is.
+    return float(sum(times) - idle_s - _counted_twice(times)) / (os.cpu_count() or 1)
 
 
 def _counted_twice(times: tuple[float, ...]) -> float:
@@ -66,7 +67,7 @@ def _hottest() -> float | None:
 
 
 PROBES = (
-    Probe("cpu", "%", _busy_s, rate=True, scale=100.0),
+    Probe("cpu", "%", _busy_s, rate=True, scale=100.0, most=100.0),
     Probe("load", "", lambda: os.getloadavg()[0]),
     Probe("memory", "%", lambda: psutil.virtual_memory().percent),
     Probe("swap", "%", lambda: psutil.swap_memory().percent),
