@@ -78,7 +78,7 @@ class Accounts(msgspec.Struct, frozen=True):
     retained_away: int
     values: int
     scored: int
-    late: int
+    late: int  # rows in late batches
     duplicates: int  # batches
     redelivered: int  # rows
     dead: int  # inputs behind the dead letters
