@@ -122,14 +122,15 @@ class Turn:
     def _leave(self, at: Occasion, at_work: dict[str, Attendant]) -> None:
         """Note what is left for the detectors, and when each device is due again."""
         table = self._draft.table(at.edge)
-        learns = False
+        # What share of the learning is done must be known after each batch, however batches come together.
+        learns = any(attendant.stretches and self._learns(attendant) for attendant in at_work.values())
+        if learns:
+            self._judge()
         for name, attendant in at_work.items():
             device = attendant.device
             self._visits.append(visit(at, name, attendant))
             self._pending.add((at.edge, name))
             table.set(name, NEVER if device.life.own else device.due_ns(attendant.plan))
-            learns = learns or (bool(attendant.stretches) and self._learns(attendant))
-        # What share of the learning is done must be known after each batch, however batches come together.
         if learns:
             self._judge()
 

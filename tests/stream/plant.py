@@ -111,10 +111,9 @@ def core(*rules: DeviceRule, detectors: Sequence[Detector] = (Distance(),)) -> C
     return Core(Config(devices=rules), Shelf(detectors))
 
 
-def limits(device: str = "*", channel: str = "temperature", uom: str = "°C", **said: float) -> DeviceRule:
-    """A rule with limits on one channel."""
-    found = Limits(**said)  # type: ignore[arg-type] # numbers by name
-    return DeviceRule(match=device, channels={channel: Channel(uom=uom, limits=found)})
+def limits(said: Limits, channel: str = "temperature") -> DeviceRule:
+    """A rule with limits on one channel of every device."""
+    return DeviceRule(match="*", channels={channel: Channel(uom="°C", limits=said)})
 
 
 class Line:
@@ -151,7 +150,9 @@ class Line:
 
     def alarms(self, rule: str = "") -> list[Alarm]:
         """Every change of the alarms of a rule."""
-        return [o for o in self.outcomes if isinstance(o, Alarm) and o.rule.startswith(rule)]
+        return [
+            o for o in self.outcomes if isinstance(o, Alarm) and f"{o.rule}:".startswith(f"{rule}:" if rule else "")
+        ]
 
     def steps(self, rule: str) -> list[str]:
         """The states that the alarms of a rule went through."""
@@ -179,7 +180,9 @@ DAY_RULES = (
         running_when="current > 0.5",
         channels={"flow": Channel(low=0, high=100, silent_after_ns=12 * S, stuck_after_ns=30 * S)},
     ),
-    DeviceRule(match="slow", every_ns=5 * S, model="absent", channels={"level": Channel(limits=Limits(H=3, delay_ns=9 * S))}),
+    DeviceRule(
+        match="slow", every_ns=5 * S, model="absent", channels={"level": Channel(limits=Limits(H=3, delay_ns=9 * S))}
+    ),
     DeviceRule(match="plain", model="off"),
     DeviceRule(match="mill", model="wear"),
 )
@@ -227,7 +230,7 @@ class _Day:
                 ]
             )
             frames.append(frame("pump-1", times, values, ("temperature", "flow", "current")))
-        for channel in ("temperature", "flow", "pressure")[: 3 if second > 40 else 2]:
+        for channel in ("temperature", "flow", "pressure")[: 3 if second > 120 else 2]:
             if self.rng.random() < 0.8:
                 at = second + np.array([0.1, 1.1]) + self.rng.uniform(0, 0.3)
                 frames.append(frame("mqtt", at, self.rng.normal(10, 2, 2), (channel,)))
