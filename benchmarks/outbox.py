@@ -56,10 +56,11 @@ def _run(rows_an_arrival: int, *, acknowledged: bool) -> float:
             with Outbox(log, config) as outbox:
                 last = threading.Event()
                 for i, rows in enumerate(arrivals):
-                    done = last.set if i == len(arrivals) - 1 else _nothing
-                    key = i.to_bytes(16, "little") if acknowledged or done is last.set else b""
-                    outbox.put(Arrival(source="bench", rows=rows, receipt=Receipt(key, done) if key else None))
-                last.wait(120)
+                    is_last = i == len(arrivals) - 1
+                    key = i.to_bytes(16, "little") if acknowledged or is_last else b""
+                    receipt = Receipt(key, last.set if is_last else _nothing) if key else None
+                    outbox.put(Arrival(source="bench", rows=rows, receipt=receipt))
+                assert last.wait(120), "the last rows were not committed within 120 s"
                 took = time.perf_counter() - begun
             assert log.status().lane.rows == sum(map(len, arrivals))
         return ROWS / took
