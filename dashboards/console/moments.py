@@ -17,8 +17,8 @@ def parse_ns(text: str) -> int:
     (1000000000, 1500)
     """
     word = text.strip()
-    if re.fullmatch(r"-?\d+", word) and len(word) != len("20260102"):
-        return min(int(word), _LATEST) if len(word) < 20 else _LATEST  # noqa: PLR2004 -- digits of 2**63
+    if re.fullmatch(r"-?\d+", word):
+        return max(-_LATEST, min(int(word), _LATEST))
     moment = datetime.fromisoformat(_LOST_PLUS.sub("+", word))
     since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
     return (since // timedelta(microseconds=1)) * 1000

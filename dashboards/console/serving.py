@@ -47,6 +47,7 @@ def make_server(desk: Desk, *, token: str | None, page: bool, ready: Callable[[]
     config = uvicorn.Config(
         Guard(app, loopback=token is None, gatekeeper=gatekeeper),
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -29,6 +29,7 @@ _ALARM = Markup(
     '<span class="alarm-since">{}<small>{}</small></span>{}</div>'
     '<div class="alarm-body"><p class="summary">{}</p>{}{}</div></article>'
 )
+_KEYS = Markup('<p class="keys" aria-hidden="true"><kbd>↑</kbd><kbd>↓</kbd> choose <kbd>a</kbd> acknowledge</p>')
 _BUTTON = Markup(
     '<button type="button" class="act" data-do="acknowledge" title="Key: a">{}<span>Acknowledge</span></button>'
 )
@@ -64,7 +65,9 @@ def card(desk: Desk, alarm: Alarm) -> Markup:
 def _facts(desk: Desk, alarm: Alarm) -> Markup:
     uom = channel(desk.rule_of(alarm.device), alarm.channel).uom or "" if alarm.channel else ""
     value = (
-        f"{number(alarm.value, uom)} against a limit of {number(alarm.limit, uom)}" if alarm.value is not None else ""
+        f"{alarm.channel or 'score'} {number(alarm.value, uom)} against a limit of {number(alarm.limit, uom)}"
+        if alarm.value is not None
+        else ""
     )
     by = f"{alarm.who}{': ' + alarm.why if alarm.why else ''}" if alarm.who else ""
     pairs = (
@@ -93,7 +96,7 @@ def standing(desk: Desk, alarms: Iterable[Alarm]) -> Markup:
 def _past_row(alarm: Alarm) -> tuple[object, ...]:
     filled = alarm.state in _OPEN
     by = f"{alarm.who}{': ' + alarm.why if alarm.why else ''}"
-    words = Markup("<b>{}</b><br>{}").format(rule(alarm.rule), alarm.summary)
+    words = Markup('<span class="happened"><b>{}</b><br>{}</span>').format(rule(alarm.rule), alarm.summary)
     onset, changed = moment(alarm.onset_ns, as_="clock"), moment(alarm.changed_ns, as_="clock")
     return shape(alarm.priority, filled=filled), words, place(alarm), state(alarm), onset, changed, by
 
@@ -125,10 +128,8 @@ def _tabs(*, history: bool) -> Markup:
     here = Markup(' aria-current="page"')
     return Markup(
         '<h1>Alarms</h1><nav class="tabs" aria-label="Alarms"><a href="/alarms"{}>Now</a>'
-        '<a href="/alarms?tab=history"{}>History</a></nav><p class="keys" aria-hidden="true">'
-        "<kbd>↑</kbd><kbd>↓</kbd> choose "
-        "<kbd>a</kbd> acknowledge</p>"
-    ).format("" if history else here, here if history else "")
+        '<a href="/alarms?tab=history"{}>History</a></nav>{}'
+    ).format("" if history else here, here if history else "", "" if history else _KEYS)
 
 
 def _now(desk: Desk, look: Snapshot) -> Markup:

@@ -48,7 +48,7 @@ def _lines(levels: Mapping[str, float], ink: Mapping[str, str]) -> Options:
         {
             "yAxis": value,
             "lineStyle": {"color": ink[name], "type": "dashed", "width": 1.5},
-            "label": {"formatter": name, "color": ink[name], "position": "insideEndTop", "fontWeight": "bold"},
+            "label": {"formatter": name, "color": ink[name], "position": "insideStartTop", "fontWeight": "bold"},
         }
         for name, value in levels.items()
     ]

@@ -20,6 +20,7 @@ from store.port import Device
 from wire.messages import Alarm, Health, Priority
 
 A_PAGE = 48
+FEW = 4  # so few machines get larger tiles
 _SHOWN = (Health.RUNNING, Health.LEARNING, Health.OFF, Health.SILENT)
 _EMPTY = Markup(
     '<div class="blank">{}<h2>No device yet</h2><p>Tocsin listens, but no reading has come. Name a serial port or an '
@@ -132,7 +133,8 @@ def register(desk: Desk, hub: Hub) -> None:
             now_ns = desk.now_ns()
             each = join(tile(d, by_device.get(d.device, ()), sparks.get(d.device), now_ns) for d in seen)
             none = Markup('<p class="empty">No machine fits. <a href="/">Show all of them.</a></p>')
-            return Markup('<div class="tiles">{}</div>{}').format(each, pages) if seen else none
+            few = " few" if len(seen) <= FEW else ""
+            return Markup('<div class="tiles{}">{}</div>{}').format(few, each, pages) if seen else none
 
         with ui.element("div").props('id="main"').classes("page"):
             ui.html("Fleet", sanitize=False, tag="h1").classes("hide")

@@ -22,7 +22,7 @@ _HEAD = (
 _BAR = Markup(
     '<a class="skip" href="#main">Skip to content</a><div class="bar">'
     '<a class="brand" href="/">{}<span>Tocsin</span></a><span class="site">{}</span><nav aria-label="Pages">{}</nav>'
-    '<div class="tools"><button type="button" data-do="who" title="Name of who acts">{}<span data-who>Who are you?'
+    '<div class="tools"><button type="button" data-do="who" title="Name of who acts">{}<span data-who>Your name'
     '</span></button><button type="button" data-do="sound" aria-pressed="false" title="Sound when an alarm comes">'
     '{}<span class="wide">Sound off</span></button><button type="button" data-do="theme" title="Light or dark">{}'
     '<span class="hide">Light or dark</span></button><span class="clock" data-clock></span></div></div>'

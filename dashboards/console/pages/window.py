@@ -52,10 +52,10 @@ def choose(key: str) -> Range:
 
 
 def stretch(device: Device, choice: Range, now_ns: int) -> tuple[int, int]:
-    """Up to now; recorded data is shown up to its newest row instead."""
+    """Up to now, recorded data up to its newest row; a young device from its first row on."""
     live = 0 <= now_ns - device.last_ns < choice.span_ns
     end_ns = now_ns if live else device.last_ns + 1
-    return end_ns - choice.span_ns, end_ns
+    return min(max(end_ns - choice.span_ns, device.first_ns), end_ns - NS_PER_S), end_ns
 
 
 def look(desk: Desk, device: Device, choice: Range, channels: Sequence[str]) -> Shown:

@@ -61,7 +61,7 @@
       button.setAttribute("aria-pressed", String(sound));
       write(button.querySelector("span"), sound ? "Sound on" : "Sound off");
     }
-    for (const place of all("[data-who]")) write(place, store.get("who") || "Who are you?");
+    for (const place of all("[data-who]")) write(place, store.get("who") || "Your name");
   }
   let speaker = null;
   function ring() {
@@ -76,13 +76,16 @@
       tone.stop(speaker.currentTime + at + 0.2);
     }
   }
-  let heard = null;
+  let heard = null, title = "";
   function listen() {
     const mark = document.querySelector("[data-ringing]");
     if (!mark) return;
     const ids = mark.dataset.ringing.split(" ").filter(Boolean);
     if (heard !== null && store.get("sound") === "on" && ids.some((id) => !heard.has(id))) ring();
     heard = new Set(ids);
+    title = title || document.title;
+    const called = (ids.length ? `(${ids.length}) ` : "") + title;
+    if (document.title !== called) document.title = called;
   }
 
   function dialog(html) {
