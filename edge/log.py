@@ -13,7 +13,7 @@ from typing import Self
 
 import msgspec
 
-from edge import records
+from edge import memory, records
 from edge.clock import Clock, SystemClock
 from edge.lane import Delivered, Draft, Group, Lane
 from edge.logfile import DiskError, LogError, open_file, transaction, translated
@@ -140,19 +140,18 @@ class LocalLog:
     def deliveries(self) -> list[Delivered]:
         """The keys of committed deliveries, oldest first."""
         with self._reading() as db:
-            rows = db.execute("SELECT place, source, keys FROM delivery ORDER BY place").fetchall()
-        decode = msgspec.msgpack.Decoder(tuple[bytes, ...]).decode
-        return [Delivered(place, source, decode(keys)) for place, source, keys in rows]
+            return memory.deliveries(db)
 
     def status(self) -> Status:
         """How full the log is, and how long that can go on."""
         with self._reading() as db:
-            oldest = db.execute("SELECT clock_ns FROM record ORDER BY pos LIMIT 1").fetchone()
+            oldest = db.execute("SELECT clock_ns, pos FROM record ORDER BY pos LIMIT 1").fetchone()
             age_ns = max(0, self._clock.now_ns() - oldest[0]) if oldest else 0
             rate = self._rate.per_hour(self._clock.monotonic_ns())
             return Status(
                 lane=self._lane,
                 last_pos=self._last_pos,
+                backlog=self._last_pos - oldest[1] + 1 if oldest else 0,
                 bytes_bound=self._bounds.size,
                 oldest_age_s=age_ns / NS_PER_S,
                 bytes_per_hour=rate,
@@ -170,7 +169,7 @@ class LocalLog:
             lane = msgspec.structs.replace(self._lane, bytes=self._lane.bytes + cost)
             with self._writing() as db:
                 pos = records.insert(db, Kind.PERSON, clock_ns=self._clock.now_ns(), rows=0, body=body)
-                _save(db, lane)
+                memory.save(db, lane)
             self._lane = lane
             self._appended += cost
             self._announce([pos])
@@ -179,10 +178,12 @@ class LocalLog:
     def read(self, after: int, *, limit: int, wait_s: float) -> list[Entry]:
         """Entries past position `after`, oldest first; waits up to `wait_s` while there are none.
 
-        Positions may jump where records gave way. Returns early, with nothing, when the log is closed.
+        Positions may jump where records gave way. Returns early, with nothing, when the log is closed. A position
+        that this log never gave is one of another log: then all entries are past it.
         """
         deadline = time.monotonic() + wait_s
         with self._news:
+            after = after if after <= self._last_pos else 0
             while self._db is not None:
                 if self._last_pos > after and (found := self._entries(after, limit)):
                     return found
@@ -207,7 +208,7 @@ class LocalLog:
                         old, bytes=old.bytes - size, waiting=old.waiting - rows, confirmed=old.confirmed + rows
                     )
                     if lane != old:
-                        _save(db, lane)
+                        memory.save(db, lane)
             except DiskError as error:
                 logger.warning("what is stored stays in the log for now: %s", error)
                 return
@@ -215,18 +216,18 @@ class LocalLog:
             self._appended -= appended
 
     def _load(self, db: sqlite3.Connection) -> None:
-        found = db.execute("SELECT body FROM lane").fetchone()
-        lane = msgspec.json.decode(found[0], type=Lane) if found else Lane(edge="", log="")
-        if lane.edge != self.edge or not found:
-            # (edge, log, seq) names a batch for ever, so a renamed edge begins a lane of its own.
-            lane = msgspec.structs.replace(lane, edge=self.edge, log=self._new_lane(), seq=0)
+        lane = memory.lane(db)
+        if lane is None or lane.edge != self.edge:
             with transaction(db):
-                _save(db, lane)
-        sequence = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'record'").fetchone()
-        appended = db.execute("SELECT sum(bytes) FROM record WHERE kind = ?", (Kind.PERSON,)).fetchone()
+                if lane is None:
+                    lane = Lane(edge="", log="")
+                    memory.begin_positions(db, self._clock.now_ns())
+                # (edge, log, seq) names a batch for ever, so a renamed edge begins a lane of its own.
+                lane = msgspec.structs.replace(lane, edge=self.edge, log=self._new_lane(), seq=0)
+                memory.save(db, lane)
         self._lane = lane
-        self._last_pos = sequence[0] if sequence else 0
-        self._appended = appended[0] or 0
+        self._last_pos = memory.last_position(db)
+        self._appended = records.appended(db)
         self._in_hands = 0
 
     def _write(self, db: sqlite3.Connection, group: Group) -> tuple[Lane, list[int], int]:
@@ -245,8 +246,8 @@ class LocalLog:
         lane = msgspec.structs.replace(
             lane, moved=lane.moved + group.moved, utc_ns=group.utc_ns, lines=group.lines, down=group.down
         )
-        _save(db, lane)
-        _remember(db, group)
+        memory.save(db, lane)
+        memory.remember(db, group)
         return lane, positions, need
 
     def _announce(self, positions: list[int]) -> None:
@@ -283,15 +284,3 @@ class LocalLog:
             finally:
                 if not synced:
                     db.execute("PRAGMA synchronous = FULL")
-
-
-def _save(db: sqlite3.Connection, lane: Lane) -> None:
-    db.execute("INSERT OR REPLACE INTO lane VALUES (1, ?)", (msgspec.json.encode(lane).decode(),))
-
-
-def _remember(db: sqlite3.Connection, group: Group) -> None:
-    db.executemany(
-        "INSERT INTO delivery VALUES (?, ?, ?)",
-        [(d.place, d.source, msgspec.msgpack.encode(d.keys)) for d in group.delivered],
-    )
-    db.executemany("DELETE FROM delivery WHERE place = ?", [(place,) for place in group.forgotten])

@@ -85,6 +85,12 @@ def delete(db: sqlite3.Connection, *, up_to: int) -> tuple[int, int, int]:
     return rows, size, sums.get(Kind.PERSON, (0, 0))[1]
 
 
+def appended(db: sqlite3.Connection) -> int:
+    """Bytes of what people wrote and waits."""
+    size: int = db.execute("SELECT coalesce(sum(bytes), 0) FROM record WHERE kind = ?", (Kind.PERSON,)).fetchone()[0]
+    return size
+
+
 class Bounds(msgspec.Struct, frozen=True):
     """How much a log may hold, and what gives way when it is more."""
 

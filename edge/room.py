@@ -17,6 +17,7 @@ class Status(msgspec.Struct, frozen=True):
 
     lane: Lane
     last_pos: int
+    backlog: int  # records from the oldest that waits to the newest
     bytes_bound: int
     oldest_age_s: float
     bytes_per_hour: float
