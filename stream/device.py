@@ -9,7 +9,7 @@ from models.contract import F64
 from models.decide import Deciding
 from stream.grid import Grid
 from stream.health import Sense
-from stream.limits import Standing
+from stream.limits import NOTHING, Standing
 from stream.pace import Pace, channels_silent_after_ns, silent_after_ns
 from stream.plan import NEVER, Plan
 from wire.messages import Alarm, Health
@@ -61,9 +61,7 @@ class Device(msgspec.Struct):
     @staticmethod
     def cold() -> "Device":
         """A device that has shown nothing yet."""
-        nothing = np.zeros(0, dtype=np.int64)
-        limits = Standing((), nothing, nothing, np.zeros(0), nothing)
-        return Device((), Life(), Pace.cold(0), Sense.cold(0), limits, None, None, Watch(), {})
+        return Device((), Life(), Pace.cold(0), Sense.cold(0), NOTHING, None, None, Watch(), {})
 
     def fork(self) -> "Device":
         """A copy whose parts and alarms may be replaced."""

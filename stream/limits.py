@@ -34,6 +34,11 @@ class Standing(msgspec.Struct, frozen=True):
         rules = tuple(bound.rule for bound in plan.bounds)
         return Standing(rules, never, never, np.full(count, -np.inf), np.full(count, NEVER))
 
+    def stored(self) -> "Standing":
+        """What need be stored of it: nothing while no bound is violated."""
+        quiet = not (self.since_ns >= 0).any()
+        return NOTHING if quiet else self
+
     def fitted(self, plan: Plan) -> "Standing":
         """The same for another set of bounds: what both know is kept."""
         new = Standing.cold(plan)
@@ -47,6 +52,9 @@ class Standing(msgspec.Struct, frozen=True):
             new.worst[target] = self.worst[source]
             new.due_ns[target] = self.due_ns[source]
         return new
+
+
+NOTHING = Standing((), *(np.zeros(0, dtype=np.int64),) * 2, np.zeros(0), np.zeros(0, dtype=np.int64))
 
 
 class _Change(msgspec.Struct, frozen=True):

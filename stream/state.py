@@ -111,7 +111,7 @@ def split_key(key: str) -> list[str]:
 def pack_device(device: Device) -> bytes:
     """A device's record."""
     parts = {name: (version, getattr(device, name)) for name, version in VERSIONS.items()}
-    return _sealed(parts)
+    return _sealed({**parts, "limits": (VERSIONS["limits"], device.limits.stored())})
 
 
 def pack_other(record: Edge | Lane | Mapping[str, int]) -> bytes:
