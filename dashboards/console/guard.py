@@ -13,6 +13,7 @@ from dashboards.console.session import Gatekeeper
 
 _OPEN = {"/healthz", "/readyz", "/login"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+BODY_MAX = 1_000_000
 _SOCKET = "/_nicegui_ws/"
 _POLICY = (
     "default-src 'self'",
@@ -108,6 +109,10 @@ class Guard:
         if scope["type"] == "websocket" or scope["method"] in _SAFE:
             return None
         path: str = scope["path"]
+        length = headers.get("content-length", "")
+        if not length.isdecimal() or int(length[:20]) > BODY_MAX:
+            remedy = f"Say its length in Content-Length; at most {BODY_MAX:,} bytes are taken."
+            return Problem(413, "The body is too long, or does not say how long it is.", remedy=remedy)
         if path == "/login" or path.startswith(_SOCKET) or "authorization" in headers:
             return None
         if headers.get("content-type", "").partition(";")[0].strip() == "application/json":

@@ -56,6 +56,15 @@ def test_a_foreign_page_cannot_post_a_form_or_json(open_url: str) -> None:
     assert httpx.post(path, content=body, headers={**json_type, "Origin": open_url}).status_code == 202
 
 
+def test_a_body_without_end_is_refused_before_it_is_read(open_url: str) -> None:
+    def endless() -> Iterator[bytes]:
+        yield from (b"x" * 1000 for _ in range(3))
+
+    path = f"{open_url}/api/v1/alarms/x/acknowledge"
+    assert httpx.post(path, content=endless(), headers={"Content-Type": "application/json"}).status_code == 413
+    assert httpx.post(path, json={"who": "x" * 2_000_000}).status_code == 413
+
+
 def test_a_foreign_origin_is_given_no_cors_headers(open_url: str) -> None:
     answer = httpx.get(f"{open_url}/api/v1/devices", headers={"Origin": "http://evil.example"})
     assert not [name for name in answer.headers if name.startswith("access-control")]
