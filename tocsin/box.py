@@ -98,14 +98,14 @@ class Box:
             stalled = f"scoring stands still: {health.last_error}"
         elif health.state is RunnerState.STARTING:
             stalled = "the store is being opened"
-        elif room.last_pos > health.pos and lag_s > STALLED_S:
+        elif room.backlog and lag_s > STALLED_S:
             stalled = f"scoring is {lag_s:.0f} s behind"
         notes = [note for note in (room.trouble, self.failure()) if note]
         return BoxStatus(
             log_room_h=room.hours_left,
             log_bytes=room.lane.bytes,
             lag_s=lag_s,
-            backlog=room.last_pos - health.pos,
+            backlog=room.backlog,
             stalled=stalled,
             notes=tuple(notes),
         )
