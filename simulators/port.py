@@ -82,15 +82,20 @@ class Port:
     def write(self, data: bytes) -> int:
         """Send bytes without waiting; how many of them were dropped."""
         if not self.listened_to:
-            self._forget()
-            self.dropped_bytes += len(data)
-            return len(data)
+            return self.miss(data)
         self._stale = True
         self._held += data
         self.flush()
         over = max(0, len(self._held) - self._limit)
         self._drop(over)
         return over
+
+    def miss(self, data: bytes) -> int:
+        """Let bytes go that nobody is there for; how many."""
+        if not self.listened_to:
+            self._forget()
+        self.dropped_bytes += len(data)
+        return len(data)
 
     def flush(self) -> bool:
         """Hand to the kernel what it has room for; whether nothing is left."""

@@ -86,8 +86,10 @@ class SerialLine(Speaker):
             if not self._clear_to_send():
                 return
             line = self._opening() + self._form.row(self.machine.channels, t_ns, values)
+            data = self.machine.garbled(line, at_ns + i * self._every_ns)
             with self._lock:
-                self._port.write(self.machine.garbled(line, at_ns + i * self._every_ns))
+                # Who opens the port between the look at it and this is greeted with the next row.
+                (self._port.write if self._awake else self._port.miss)(data)
             self.produced += 1
 
     def _opening(self) -> bytes:
