@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, FastAPI
@@ -38,6 +39,10 @@ def type_name(schema: Node) -> str:
     return str(schema.get("type", "anything"))
 
 
+def _prose(text: object) -> str:
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(str(text or "")))
+
+
 def _row(name: str, kind: str, note: str, *, anchor: bool = False) -> str:
     link = (
         f'<a href="#{html.escape(kind.rsplit(maxsplit=1)[-1])}">{html.escape(kind)}</a>'
@@ -51,8 +56,8 @@ def _parameters(operation: Node) -> str:
     rows = []
     for each in map(_node, _list(operation.get("parameters"))):
         schema = _node(each.get("schema"))
-        default = f" Default {json.dumps(schema['default'])}." if schema.get("default") not in (None, "") else ""
-        note = f"{each.get('description', '')}{default}"
+        default = f"; default {json.dumps(schema['default'])}" if schema.get("default") not in (None, "") else ""
+        note = f"{each.get('description', '')}{default}".removeprefix("; ")
         rows.append(_row(f"{each.get('name')}", f"{type_name(schema)}, {each.get('in')}", note))
     return f"<table>{''.join(rows)}</table>" if rows else ""
 
@@ -64,13 +69,15 @@ def _bodies(operation: Node) -> str:
         lines.append(f"Takes {_linked(type_name(_node(asked.get('schema'))))} as JSON.")
     for status, answer in _node(operation.get("responses")).items():
         kinds = _node(_node(answer).get("content"))
-        shapes = [
-            f"{_linked(type_name(_node(_node(of).get('schema'))))} as <code>{html.escape(kind)}</code>"
-            for kind, of in kinds.items()
-        ]
+        shapes = [_shape(kind, _node(_node(of).get("schema"))) for kind, of in kinds.items()]
         if shapes and status != "422":
             lines.append(f"Answers {html.escape(status)}: {', or '.join(shapes)}.")
     return "".join(f"<p>{line}</p>" for line in lines)
+
+
+def _shape(kind: str, schema: Node) -> str:
+    code = f"<code>{html.escape(kind)}</code>"
+    return f"{_linked(type_name(schema))} as {code}" if schema else code
 
 
 def _linked(kind: str) -> str:
@@ -82,7 +89,7 @@ def _operation(path: str, method: str, operation: Node) -> str:
     curl = "curl -X POST -H 'Content-Type: application/json' -d '{\"who\": \"…\"}'" if method == "post" else "curl"
     return (
         f'<section><h3><span class="verb">{method.upper()}</span> <code>{html.escape(path)}</code></h3>'
-        f"<p>{html.escape(str(operation.get('description', '')))}</p>{_parameters(operation)}{_bodies(operation)}"
+        f"<p>{_prose(operation.get('description'))}</p>{_parameters(operation)}{_bodies(operation)}"
         f'<pre data-path="{html.escape(path)}">{html.escape(curl)} <span></span>{html.escape(path)}</pre></section>'
     )
 
@@ -92,7 +99,7 @@ def _schema(name: str, schema: Node) -> str:
         _row(field, type_name(_node(of)), str(_node(of).get("description", "")))
         for field, of in _node(schema.get("properties")).items()
     )
-    note = html.escape(str(schema.get("description", "")))
+    note = _prose(schema.get("description"))
     return f'<section id="{html.escape(name)}"><h3>{html.escape(name)}</h3><p>{note}</p><table>{rows}</table></section>'
 
 

@@ -278,6 +278,18 @@ def test_the_documentation_opens_with_no_network(screen: Screen) -> None:
     expect(screen.page.locator("pre").first).to_contain_text(screen.url)
 
 
+def test_a_box_that_has_gone_is_said_and_what_it_showed_fades(browser: Browser, plant: Plant) -> None:
+    plant.ring("pump-1")
+    context = browser.new_context()
+    page = context.new_page()
+    with Console(plant, Answering(plant), listen="127.0.0.1:0") as console:
+        page.goto(console.url)
+        expect(page.locator(".tile").first).to_be_visible()
+    expect(page.get_by_text("Connection lost")).to_be_visible()
+    expect(page.locator(".page")).to_have_css("opacity", "0.45")
+    context.close()
+
+
 def test_the_login_form_opens_the_live_page(browser: Browser, plant: Plant) -> None:
     token = "correct-horse-battery-staple"
     with Console(plant, Answering(plant), listen="127.0.0.1:0", token=token) as console:
