@@ -43,12 +43,11 @@ def _enter(batch: Batch, at: Occasion, draft: Draft) -> Lane | None:
         _forget_lanes(batch.edge, draft)
     if said is Admission.AFTER_HOLE:
         first, last = lane.holes[-1]
-        rule, log = f"sequence:{batch.log[:SHORT]}", batch.log[:SHORT]
         edge = draft.edge(at.edge)
         edge.clock_ns = max(edge.clock_ns, batch.clock_ns)
-        facts = {"start": str(first), "end": str(last), "log": log}
-        draft.panel(at).raise_(Notice(rule, "sequence", edge.clock_ns, facts), edge.clock_ns)
-        edge.event(rule)
+        facts = {"start": str(first), "end": str(last), "log": batch.log[:SHORT]}
+        draft.panel(at).raise_(Notice("sequence", "sequence", edge.clock_ns, facts), edge.clock_ns)
+        edge.event("sequence")
     return lane
 
 

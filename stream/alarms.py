@@ -10,6 +10,8 @@ import msgspec
 from stream.rules import RULES
 from wire.messages import Alarm, AlarmState, Origin, Outcome
 
+WHOLE = "*"  # the device of an alarm that concerns the edge itself
+
 
 class Happening(StrEnum):
     """What can happen to an alarm."""
@@ -56,7 +58,7 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where alarms ring: the device ("*" = the edge itself) and the input that is being worked on."""
+    """Where alarms ring: the device (WHOLE = the edge itself) and the input that is being worked on."""
 
     edge: str
     device: str
@@ -101,7 +103,8 @@ class Panel:
         row = RULES[notice.row]
         place = self._place
         onset = before.onset_ns if before else notice.onset_ns
-        facts = {"device": place.device, "edge": place.edge, "channel": notice.channel, **notice.facts}
+        shown = f"edge {place.edge}" if place.device == WHOLE else place.device
+        facts = {"device": shown, "edge": place.edge, "channel": notice.channel, **notice.facts}
         self._put(
             Alarm(
                 id=before.id if before else alarm_id(place.edge, place.device, notice.rule, onset),

@@ -3,9 +3,9 @@
 import msgspec
 
 from models.decide import Deciding
+from stream.alarms import WHOLE
 from stream.detectors import Detectors
 from stream.draft import Draft, Occasion
-from stream.edges import WHOLE
 from stream.inputs import origin_of
 from wire.messages import Action, DeadLetter, Outcome, Verb, Verdict
 

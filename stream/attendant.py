@@ -42,6 +42,7 @@ class Attendant:
         self.late_stretches: list[Stretch] = []
         self.late_findings: list[str] = []
         self.late_over = False
+        self.due_ns = 0
         self.speaks = False  # its regular word is due
         if device.limits.rules != tuple(bound.rule for bound in plan.bounds):
             self._refit()
@@ -95,8 +96,15 @@ class Attendant:
         kind = rule.partition(":")[0]
         self.device.life = replace(life, quiet={**life.quiet, rule: self.clock_ns + RULES[kind].quiet_ns})
 
-    def fire(self) -> None:
-        """Let everything happen that is due, in the order of its instants."""
+    def look_at_the_clock(self) -> None:
+        """Let happen what is due, and note when something is due next."""
+        self.due_ns = self.device.due_ns(self.plan)
+        if self.due_ns <= self.clock_ns:
+            self._fire()
+            self.due_ns = self.device.due_ns(self.plan)
+
+    def _fire(self) -> None:
+        """In the order of their instants."""
         due = sorted(self._due(), key=lambda item: item[0])
         for at_ns, act in due:
             if at_ns <= self.clock_ns:

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from stream.alarms import Panel, Place
+from stream.alarms import WHOLE, Panel, Place
 from stream.device import Device
-from stream.edges import WHOLE, Edge
+from stream.edges import Edge
 from stream.lanes import Lane
 from stream.plan import Plan, plan
 from stream.state import MODELS_KEY, CoreState, device_key, edge_key, lane_key

@@ -11,7 +11,6 @@ from wire.messages import NS_PER_S, Alarm, SourceState, SourceStatus
 
 SILENT_NS = 10 * NS_PER_S
 ANSWERS = 256  # ids of actions remembered, against an answer that comes twice
-WHOLE = "*"  # the device of an alarm that concerns the edge itself
 
 
 class Edge(msgspec.Struct):

@@ -99,11 +99,15 @@ def fire(standing: Standing, plan: Plan, panel: Panel, index: int) -> Standing:
 
 
 def violations(t_ns: I64, values: F64, plan: Plan) -> list[tuple[Bound, int, float]]:
-    """Each bound that any of these rows violates, with the time and the value of the first (for late rows)."""
+    """The severest bounds that late rows violate, each with the time and the value of the first."""
     found = []
     signed = values[:, plan.columns] * plan.signs
     over = signed >= plan.thresholds
-    for index in np.flatnonzero(over.any(axis=0)):
+    beyond = np.flatnonzero(over.any(axis=0)).tolist()
+    rules = {plan.bounds[index].rule for index in beyond}
+    for index in beyond:
+        if plan.bounds[index].cover in rules:
+            continue
         row = int(over[:, index].argmax())
         found.append((plan.bounds[index], int(t_ns[row]), float(values[row, plan.columns[index]])))
     return found

@@ -11,11 +11,15 @@ from wire.messages import NS_PER_S
 INTERVALS = 16  # of a channel, before its interval is decided
 FEW = 3  # intervals after which silence can be told from slowness
 FINEST_NS = NS_PER_S // 1000  # a burst of messages stamped on arrival shows no interval
-IRREGULAR = 3.0  # a channel whose 9th decile is this many medians speaks when it likes
+IRREGULAR = 2.0  # a channel whose 9th decile is this many medians speaks when it likes
+BURST = 4  # or it speaks in bursts: steps of less than this part of the mean lie within one
+BURSTS = 3  # seen at least, and then of one length within a quarter
+ONE_MOMENT_NS = 1000  # rows that arrived together are told apart by single nanoseconds
 SILENT_INTERVALS = 10
 SILENT_NS = 10 * NS_PER_S
 SILENT_UNSURE_NS = 60 * NS_PER_S
 _LAST_DECILE = 0.9
+_ALIKE = 1.25
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -58,19 +62,24 @@ def learn(pace: Pace, t_ns: I64, fresh: F64) -> Pace:
     seen = pace.seen.reshape(-1, INTERVALS).copy()
     count, last, interval = pace.count.copy(), pace.last_ns.copy(), pace.interval_ns.copy()
     longest, every, regular = pace.longest_ns, pace.every_ns, pace.regular
+    decided: list[int] = []
     for index in np.flatnonzero(count < INTERVALS):
         times = t_ns[~np.isnan(fresh[:, index])]
         if not times.size:
             continue
-        steps = np.diff(times, prepend=last[index])[0 if last[index] >= 0 else 1 :][: INTERVALS - count[index]]
+        steps = np.diff(times, prepend=last[index])[0 if last[index] >= 0 else 1 :]
+        steps = steps[steps >= ONE_MOMENT_NS][: INTERVALS - count[index]]
         last[index] = times[-1]
         seen[index, count[index] : count[index] + steps.size] = steps
         count[index] += steps.size
         longest = max(longest, int(steps.max(initial=0)))
         if count[index] == INTERVALS:
             interval[index] = _decided(seen[index])
-            if not every:
-                every, regular = _rounded(int(np.median(seen[index]))), bool(interval[index] > 0)
+            decided.append(int(index))
+    if decided and not every:
+        fastest = min(decided, key=lambda index: int(seen[index].sum()))
+        regular = bool(interval[fastest] > 0)
+        every = int(interval[fastest]) if regular else _rounded(int(np.median(seen[fastest])))
     left = seen.reshape(-1) if (count < INTERVALS).any() else np.zeros(0, dtype=np.int64)
     return Pace(left, count, last, interval, longest, every, regular)
 
@@ -100,10 +109,16 @@ def channels_silent_after_ns(pace: Pace, plan: Plan) -> I64:
 
 
 def _decided(steps: I64) -> int:
-    middle = float(np.median(steps))
-    if float(np.quantile(steps, _LAST_DECILE)) > IRREGULAR * middle:
-        return -1
-    return _rounded(int(middle))
+    if _spread(steps) <= IRREGULAR:
+        return _rounded(int(np.median(steps)))
+    between = steps[steps * BURST >= steps.mean()]
+    if between.size >= BURSTS and _spread(between) <= _ALIKE:
+        return _rounded(int(np.median(between)))
+    return -1
+
+
+def _spread(steps: I64) -> float:
+    return float(np.quantile(steps, _LAST_DECILE) / np.median(steps))
 
 
 def _rounded(ns: int) -> int:

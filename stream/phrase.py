@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from wire.messages import NS_PER_S
 
+_LONG, _LONGEST = 1e4, 1e9  # numbers that are read best without a fraction and an exponent
 _MINUTE_S = 60
 _HOUR_S = 3600
 _SPANS = ((24 * _HOUR_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min"), (1, "s"))
@@ -12,10 +13,10 @@ _SPANS = ((24 * _HOUR_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min"), (1, "s"))
 def quantity(value: float, uom: str = "") -> str:
     """Write a value with its unit.
 
-    >>> quantity(86.2000001, "°C"), quantity(float("inf")), quantity(1.0)
-    ('86.2 °C', 'inf', '1')
+    >>> quantity(86.2000001, "°C"), quantity(float("inf")), quantity(1.0), quantity(123456.7, "Pa")
+    ('86.2 °C', 'inf', '1', '123457 Pa')
     """
-    text = f"{value:.5g}"
+    text = f"{value:.0f}" if _LONG <= abs(value) < _LONGEST else f"{value:.4g}"
     return f"{text} {uom}" if uom else text
 
 

@@ -3,13 +3,13 @@
 from itertools import chain
 
 from stream.admission import admit, unplaceable
+from stream.alarms import WHOLE
 from stream.answers import answer
 from stream.attendant import Attendant
 from stream.chunk import chunks
 from stream.claims import admitted, attend, grown, overfull
 from stream.detectors import Detectors, chosen
 from stream.draft import Draft, Occasion
-from stream.edges import WHOLE
 from stream.happenings import happen
 from stream.inputs import Item, Unreadable, origin_of
 from stream.plan import NEVER
@@ -115,9 +115,7 @@ class Turn:
         for name in dict.fromkeys([*at_work, *draft.table(at.edge).due(draft.edge(at.edge).clock_ns)]):
             if name not in at_work:
                 at_work[name] = attend(name, at, draft)
-            attendant = at_work[name]
-            if attendant.device.due_ns(attendant.plan) <= attendant.clock_ns:
-                attendant.fire()
+            at_work[name].look_at_the_clock()
 
     def _leave(self, at: Occasion, at_work: dict[str, Attendant]) -> None:
         """Note what is left for the detectors, and when each device is due again."""
@@ -127,10 +125,9 @@ class Turn:
         if learns:
             self._judge()
         for name, attendant in at_work.items():
-            device = attendant.device
             self._visits.append(visit(at, name, attendant))
             self._pending.add((at.edge, name))
-            table.set(name, NEVER if device.life.own else device.due_ns(attendant.plan))
+            table.set(name, NEVER if attendant.device.life.own else attendant.due_ns)
         if learns:
             self._judge()
 

@@ -237,7 +237,7 @@ def test_no_more_devices_are_watched_than_there_is_room_for() -> None:
             start / 5100, *[frame(f"d{i}", [0], [1]) for i in range(start, min(start + 5_100, MAX_DEVICES + 100))]
         )
     assert len(line.state.devices) == MAX_DEVICES
-    assert [(a.device, a.summary) for a in line.alarms()] == [("*", "*: more than 20000 devices")]
+    assert [(a.device, a.summary) for a in line.alarms()] == [("*", "edge hall: more than 20000 devices")]
 
 
 def test_lanes_long_unheard_are_forgotten() -> None:

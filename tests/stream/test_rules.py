@@ -115,7 +115,7 @@ def test_a_deadline_from_the_configuration_holds_from_the_first_row() -> None:
 
 def test_an_irregular_device_is_not_called_silent_unless_configured() -> None:
     line = Line(core())
-    at = np.cumsum(np.tile([1, 1, 1, 30], 10))
+    at = np.cumsum(np.random.default_rng(1).exponential(5.0, 40))
     for second in at.tolist():
         line.beat(second, frame("door", [second], [1.0]))
     line.beat(at[-1] + 4000)
