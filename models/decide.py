@@ -12,8 +12,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """When scores ring. Rows with no score count for nothing."""
 
     threshold: float = 1.0  # a row at or above it is a hit
-    k: int = 3  # so many hits ...
-    n: int = 5  # ... among so many rows ring
+    k: int = 4  # so many hits ...
+    n: int = 40  # ... among so many rows ring
     clear: float = 0.8  # rows below it are quiet ...
     quiet: int = 60  # ... and so many in a row end the ringing
     least: int = 0  # rows that it rings at least

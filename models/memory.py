@@ -1,5 +1,9 @@
 """What the online detector remembers of a device: named parts of one flat vector, and their views for many devices."""
 
+from collections.abc import Mapping
+from functools import cache
+from math import prod
+
 import numpy as np
 
 from models.contract import F64, I64
@@ -9,9 +13,11 @@ SPANS = (8, 64, 512, 4096)  # rows that each stage of the smoothing cascade look
 LEVELS = len(SPANS) + 1  # bands of a signal's level: row to fastest stage, stage to stage, slowest stage to normal
 BANDS = LEVELS + len(SPANS)  # the same for its restlessness, without the first
 BAND_SPANS = (1, *SPANS, *SPANS)
+SETTLED, FRESH = 0, 1  # what is usual is learnt apart for the time after a start
 
 
-def parts(channels: int) -> dict[str, tuple[int, ...]]:
+@cache
+def parts(channels: int) -> Mapping[str, tuple[int, ...]]:
     """Names and shapes of the parts, in the order they stand in the vector."""
     c, s = channels, len(SPANS)
     return {
@@ -23,7 +29,10 @@ def parts(channels: int) -> dict[str, tuple[int, ...]]:
         "blocks": (),
         "seen_ns": (),  # time spent learning since the anchor was last accepted
         "anchored": (),
-        "held": (),  # the last block rang: what is slow waits
+        "held": (),  # the last block rang: what is not yet mature waits
+        "absent_ns": (),  # how long nothing came or the machine was off, up to now
+        "fresh_ns": (),  # how long the device will still count as just started
+        "fresh_rows": (),  # rows seen while it did
         "drifting": (),
         "place": (c,),  # first robust location and unit of a channel; unit 0 = has not moved yet
         "unit": (c,),
@@ -32,20 +41,21 @@ def parts(channels: int) -> dict[str, tuple[int, ...]]:
         "away": (c,),  # rows missing since the last seen
         "level": (s, c),  # the cascade
         "restless": (s, c),
+        "range": (2, c),  # lowest and highest of the fastest level while settled
         "normal": (2, c),  # where the slowest stages belong
         "anchor": (2, c),
         "moment": (LEVELS, c * (c + 1) // 2),  # second moments of the level bands
         "spread": (s, c),  # second moments of the restlessness bands
-        "typical": (BANDS, c),  # mean and mean deviation of an epoch's largest oddness
-        "scatter": (BANDS, c),
-        "peak": (BANDS, c),
-        "epoch": (BANDS, c),  # largest oddness of the epoch that runs
+        "peak": (2, BANDS, c),  # settled and fresh: the largest oddness that is part of the normal
+        "raised": (2, BANDS, c),  # epochs that had been seen when it was last raised
+        "epoch": (2, BANDS, c),  # largest oddness of the epoch that runs
     }
 
 
+@cache
 def size(channels: int) -> int:
     """Length of the vector."""
-    return sum(int(np.prod(shape)) for shape in parts(channels).values())
+    return sum(prod(shape) for shape in parts(channels).values())
 
 
 class Memory:
@@ -57,9 +67,14 @@ class Memory:
         self._views: dict[str, F64] = {}
         at = 0
         for name, shape in parts(channels).items():
-            n = int(np.prod(shape))
+            n = prod(shape)
             self._views[name] = vectors[at : at + n].reshape(*shape, vectors.shape[1])
             at += n
+
+    @property
+    def open_rows(self) -> int:
+        """Rows that the fullest open block has."""
+        return int(self["filled"].max())
 
     def __getitem__(self, name: str) -> F64:
         """The part as an array (shape of the part, D), which is a view."""

@@ -27,26 +27,31 @@ class Shape(msgspec.Struct, frozen=True):
     precision: F64
 
 
+def looks(memory: Memory) -> F64:
+    """Spans seen of each level band, (LEVELS, c, D)."""
+    return memory["count"] / _LEVEL_SPANS
+
+
 def shape(memory: Memory) -> Shape:
     """Spreads and relations with what is not yet known filled in: a slower band is supposed as wide as the faster."""
     c = memory.channels
     moment = unpacked(memory["moment"], c)
     own = moment[:, np.arange(c), np.arange(c)]
-    looks = memory["count"] / _LEVEL_SPANS
+    seen = looks(memory)
     floor = memory["floor"] * memory["floor"]
     square = np.empty((LEVELS + len(SPANS), *floor.shape))
     before = np.ones_like(floor)
     for band in range(LEVELS):
-        before = np.maximum((own[band] * looks[band] + before * LEAST) / (looks[band] + LEAST), floor)
+        before = np.maximum((own[band] * seen[band] + before * LEAST) / (seen[band] + LEAST), floor)
         square[band] = before
-    before = np.full_like(floor, 0.12)  # variance of the root of a normal's absolute value
+    before = np.full_like(floor, 0.05)  # variance of the restlessness of plain noise
     for band in range(len(SPANS)):
-        seen = looks[band + 1]
-        before = np.maximum((memory["spread"][band] * seen + before * LEAST) / (seen + LEAST), 1e-4)
+        n = seen[band + 1]
+        before = np.maximum((memory["spread"][band] * n + before * LEAST) / (n + LEAST), 1e-4)
         square[LEVELS + band] = before
     spread = np.sqrt(square)
     wide = np.sqrt(np.maximum(own, square[:LEVELS]))
-    belief = np.minimum(CLOSEST, looks / (looks + LEAST + LOOSE * c))
+    belief = np.minimum(CLOSEST, seen / (seen + LOOSE))
     closeness = np.sqrt(belief[:, :, None] * belief[:, None])
     relation = closeness * moment / (wide[:, :, None] * wide[:, None])
     relation[:, np.arange(c), np.arange(c)] = 1.0
@@ -54,9 +59,9 @@ def shape(memory: Memory) -> Shape:
 
 
 def bands(memory: Memory, trail: Trail) -> F64:
-    """What the rows of a block show at each band, (BLOCK, BANDS, c, D)."""
+    """What the rows of a block show at each band, (rows, BANDS, c, D)."""
     s = len(SPANS)
-    out = np.empty((BLOCK, LEVELS + s, *trail.jump.shape[1:]))
+    out = np.empty((len(trail.jump), LEVELS + s, *trail.jump.shape[1:]))
     out[:, 0] = trail.jump
     for at, stages, normal in ((1, trail.level, memory["normal"][0]), (LEVELS, trail.restless, memory["normal"][1])):
         out[:, at : at + s - 1] = stages[:, :-1] - stages[:, 1:]
@@ -65,7 +70,10 @@ def bands(memory: Memory, trail: Trail) -> F64:
 
 
 def learn(memory: Memory, trail: Trail, shown: F64, weight: F64, ease: F64) -> None:
-    """Take a whole block: `shown` (BLOCK, BANDS, c, D), `weight` of rows (BLOCK, BANDS, D), `ease` of learning (D)."""
+    """Take a whole block.
+
+    `shown` is (BLOCK, BANDS, c, D), `weight` of each row (BLOCK, BANDS, D), `ease` of learning (BANDS, D).
+    """
     c = memory.channels
     present = np.where(trail.missing, 0.0, 1.0)
     total, pairs = np.zeros((LEVELS, c, c, shown.shape[-1])), np.zeros((c, c, shown.shape[-1]))
@@ -82,9 +90,9 @@ def learn(memory: Memory, trail: Trail, shown: F64, weight: F64, ease: F64) -> N
     count = memory["count"]
     known = np.minimum(np.minimum(count[:, None], count[None]), most[..., None]) + BLOCK
     moment = unpacked(memory["moment"], c)
-    memory["moment"] += packed(ease * (total - pairs * moment) / known)
+    memory["moment"] += packed(ease[:LEVELS, None, None] * (total - pairs * moment) / known)
     known = np.minimum(count, most[1:]) + BLOCK
-    memory["spread"] += ease * (squares - rows * memory["spread"]) / known
+    memory["spread"] += ease[LEVELS:, None] * (squares - rows * memory["spread"]) / known
 
 
 def settle(memory: Memory, ease: F64, slowest: F64) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from models import normal, tails
+from models import normal, starts, tails
 from models.cascade import WAITING, Trail, run
 from models.contract import F64, I64, Bools, Job, Scored
-from models.memory import BAND_SPANS, BLOCK, LEVELS, Memory, size
+from models.memory import BAND_SPANS, BLOCK, FRESH, LEVELS, SETTLED, Memory, size
 from models.relation import imputed, times
 
 WARM_ROWS = 192.0
@@ -22,6 +22,8 @@ LOOKS = 6.0  # spans of a band seen before it is judged
 TRUSTED_ROWS = 64.0  # rows after which oddness means anything
 STILL_ROWS = 64.0  # a channel that did not move for so long is taken to be coarse
 LARGEST = 1e300
+LOOK = 0.5  # independent looks of a span, for what follows one another is alike
+HUBER = 2.0  # spreads beyond which a row counts for less in what is learnt
 FLOOR = 0.02
 COARSE = 0.3  # of the first step of a channel that stood still at first
 GAP_ROWS = 2.0  # grid rows that may be missing before it counts as a gap
@@ -41,7 +43,6 @@ class Online:
             raise ValueError(msg)
         groups, width = _groups(channels)
         memory = Memory(np.zeros((size(width), groups)), width)
-        tails.cold(memory)
         memory["floor"] = FLOOR
         return _flat(memory)
 
@@ -103,8 +104,9 @@ class _Verdict(msgspec.Struct, frozen=True):
     share: F64  # of each channel
     shown: F64  # bands
     odd: F64  # bands
-    ratio: F64  # odd by limit
-    limit: F64  # (BANDS, c, D)
+    ratio: F64  # odd by limit, where judged
+    limit: F64  # (2, BANDS, c, D)
+    fresh: F64  # how long each row still counts as just started, ns
     slowest: F64  # spread of the slowest level band, (c, D)
 
     def take(self, devices: I64) -> "_Verdict":
@@ -191,7 +193,7 @@ def _laid(jobs: Sequence[Job], memory: Memory, longest: int, groups: int) -> tup
         if not k:
             continue
         mine = slice(at * groups, (at + 1) * groups)
-        values = np.where(job.running[:, None], job.rows, np.nan)
+        values = np.where(job.running[:, None] & np.isfinite(job.rows), job.rows, np.nan)
         rows[:k, :, mine] = values[:, :, None] if groups == 1 else values[:, None, :]
         last = memory["last_ns"][at * groups]
         every = memory["every_ns"][at * groups]
@@ -207,14 +209,15 @@ def _laid(jobs: Sequence[Job], memory: Memory, longest: int, groups: int) -> tup
 
 
 def _judge(memory: Memory, learns: Bools) -> tuple[F64, F64]:
-    """Score the open block (BLOCK, D) with each channel's share (BLOCK, c, D), and close it where it is full."""
+    """Score the open block (rows, D) with each channel's share (rows, c, D), and close it where it is full."""
     unfilled = np.arange(BLOCK)[:, None] >= memory["filled"]
-    memory["rows"] = np.where(unfilled[:, None], np.nan, memory["rows"])
+    memory["rows"] = np.where(unfilled[:, None], memory["rows"][0], memory["rows"])
     memory["skipped"] = np.where(unfilled, 0.0, memory["skipped"])
     form = normal.shape(memory)
     limit = tails.limits(memory)
-    trail = run(memory, form.spread[0], form.precision[0], limit[0])
-    verdict = _verdict(memory, form, limit, trail)
+    fresh = starts.after_absence(memory)
+    trail = run(memory, form.spread[0], form.precision[0], limit[SETTLED, 0], fresh > 0)
+    verdict = _verdict(memory, form, limit, trail, fresh)
     full = np.flatnonzero(memory["filled"] >= BLOCK)
     if full.size == memory.vectors.shape[1]:
         _close(memory, trail, verdict, learns)
@@ -225,34 +228,45 @@ def _judge(memory: Memory, learns: Bools) -> tuple[F64, F64]:
     return verdict.score, verdict.share
 
 
-def _verdict(memory: Memory, form: normal.Shape, limit: F64, trail: Trail) -> _Verdict:
+def _verdict(memory: Memory, form: normal.Shape, limit: F64, trail: Trail, fresh: F64) -> _Verdict:
     shown = normal.bands(memory, trail)
-    odd = _oddness(form, shown, trail)
+    odd = _oddness(memory, form, shown, trail)
     count = memory["count"]
     judged = (count >= LOOKS * _SPANS) & (count >= WARM_ROWS) & (memory["unit"] > 0)
-    ratio = np.where(trail.missing[:, None], 0.0, odd / limit)
-    by_channel = np.where(judged, ratio, 0.0).max(axis=1)
+    seen = np.where(judged & ~trail.missing[:, None], odd, 0.0)
+    fresh = starts.after_change(memory, fresh, trail)
+    bound = np.where(fresh[:, None, None] > 0, limit[FRESH], limit[SETTLED])
+    ratio = seen / bound
+    by_channel = ratio.max(axis=1)
     mute = trail.missing.all(axis=1) | (count.max(axis=0) < WARM_ROWS)
     return _Verdict(
         score=np.where(mute, np.nan, by_channel.max(axis=1)),
         share=_shares(by_channel),
         shown=shown,
-        odd=odd,
+        odd=np.where(trail.missing[:, None], 0.0, odd),
         ratio=ratio,
         limit=limit,
+        fresh=fresh,
         slowest=form.spread[LEVELS - 1],
     )
 
 
-def _oddness(form: normal.Shape, shown: F64, trail: Trail) -> F64:
-    """How far each band of each channel is from what the others let expect, in its spreads (BLOCK, BANDS, c, D)."""
+def _oddness(memory: Memory, form: normal.Shape, shown: F64, trail: Trail) -> F64:
+    """How far each band of each channel is from what the others let expect, in its spreads (rows, BANDS, c, D)."""
     g = shown / form.spread
     level = g[:, :LEVELS]
     if trail.missing.any():
         long = trail.missing[:, None] & (trail.away[:, None] >= _SPANS[:LEVELS] / 4)
-        level = imputed(np.broadcast_to(form.precision, (BLOCK, *form.precision.shape)), level, long)
+        level = imputed(np.broadcast_to(form.precision, (len(level), *form.precision.shape)), level, long)
     at = np.arange(level.shape[2])
-    g[:, :LEVELS] = times(form.precision, level) / np.sqrt(form.precision[:, at, at])
+    pull = times(form.precision, level)
+    total = level[:, :, 0] * pull[:, :, 0]
+    for c in range(1, level.shape[2]):
+        total += level[:, :, c] * pull[:, :, c]
+    alone = pull * pull / form.precision[:, at, at]
+    # Where the others are where they have never been, what they let expect is uncertain (as in any regression).
+    strange = np.maximum(total[:, :, None] - alone, 0.0) / np.maximum(LOOK * normal.looks(memory), 1.0)
+    g[:, :LEVELS] = np.sqrt(alone / (1.0 + strange))
     return np.abs(g)
 
 
@@ -273,6 +287,7 @@ def _close(memory: Memory, trail: Trail, verdict: _Verdict, learns: Bools) -> No
     memory["restless"] = trail.restless[-1]
     memory["away"] = trail.away[-1]
     memory["filled"] = 0.0
+    memory["fresh_ns"] = verdict.fresh[-1]
     memory["held"] = np.where(verdict.score >= 1.0, 1.0, 0.0).max(axis=0)
     if learns.all():
         _learn(memory, trail, verdict)
@@ -286,19 +301,23 @@ def _close(memory: Memory, trail: Trail, verdict: _Verdict, learns: Bools) -> No
 
 
 def _learn(memory: Memory, trail: Trail, verdict: _Verdict) -> None:
-    held = memory["held"]
-    ease = np.where(held > 0, np.where(memory["anchored"] > 0, 0.0, WAITING), 1.0)
-    oddest = verdict.ratio.max(axis=2)
+    rings = verdict.ratio.max(axis=(0, 2)) >= 1.0
+    ease = np.where(rings, np.where(memory["anchored"] > 0, 0.0, WAITING), 1.0)
+    oddest = verdict.odd.max(axis=2) / HUBER
     weight = 1.0 / np.maximum(1.0, oddest * oddest)
-    born = memory["unit"] > 0
-    present = np.where(trail.missing, 0.0, 1.0)
-    if memory["count"].max() >= TRUSTED_ROWS:
-        largest = np.where(born & (memory["count"] >= TRUSTED_ROWS), verdict.odd.max(axis=0), 0.0)
-        tails.learn(memory, largest, verdict.limit, np.broadcast_to(held, largest.shape))
     normal.learn(memory, trail, verdict.shown, weight, ease)
-    normal.settle(memory, ease, verdict.slowest)
+    normal.settle(memory, ease[LEVELS - 1], verdict.slowest)
+    starts.learn(memory, trail, verdict.fresh)
+    fresh = verdict.fresh > 0
+    known = (memory["unit"] > 0) & (memory["count"] >= TRUSTED_ROWS)
+    for context, mine in ((SETTLED, ~fresh), (FRESH, fresh)):
+        if mine.any():
+            largest = np.where(known & mine[:, None, None], verdict.odd, 0.0).max(axis=0)
+            tails.learn(memory, context, largest, verdict.limit[context])
     _bear(memory)
+    present = np.where(trail.missing, 0.0, 1.0)
     memory["count"] += present.sum(axis=0)
+    memory["fresh_rows"] += np.where(fresh & ~trail.missing.all(axis=1), 1.0, 0.0).sum(axis=0)
     memory["blocks"] += 1.0
     memory["seen_ns"] += memory["every_ns"] * BLOCK
 

@@ -1,47 +1,46 @@
-"""How odd is too odd: a limit for each band and channel, from the largest oddness of past epochs."""
+"""How odd is too odd: a limit for each band and channel, from the largest oddness that was part of the normal."""
 
 import numpy as np
 
 from models.contract import F64
-from models.memory import BAND_SPANS, BANDS, BLOCK, Memory
+from models.memory import BAND_SPANS, BLOCK, FRESH, SETTLED, Memory
 
 EPOCHS = np.array([max(1, 2 * span // BLOCK) for span in BAND_SPANS], dtype=np.float64)[:, None, None]  # in blocks
-TYPICAL, SCATTER, PRIOR = 3.0, 0.5, 4.0  # what is supposed of an epoch's largest oddness, worth so many epochs
-REACH = 12.0  # mean deviations above the typical largest oddness
-MARGIN = 1.3  # above the largest ever learnt
-DOUBT = 8.0  # epochs at which the limit is twice what it will be
-LONGEST = 1000.0  # epochs remembered
-FADING = 1.0 / 4000
+LOWEST = np.array([3.0, 3.0, 2.5, 2.0, 2.0, 3.0, 2.5, 2.0, 2.0])[:, None, None]  # so far plain noise comes in any case
+MARGIN = 2.0  # above the largest that was normal
+DOUBT = {SETTLED: 2.5, FRESH: 60.0}  # how much wider before anything is seen ...
+HALF = 6.0  # ... half of it after so many epochs, then falling with their root
+PATIENCE = 1.2  # growth of experience from one raise of the largest to the next
+MEMORY_ROWS = 1e6  # rows after which the largest is forgotten
 
 
 def epochs(memory: Memory) -> F64:
-    """Epochs seen, (BANDS, c, D)."""
-    return memory["count"] / (EPOCHS * BLOCK)
-
-
-def cold(memory: Memory) -> None:
-    """Set what is supposed before anything is seen."""
-    memory["typical"] = TYPICAL
-    memory["scatter"] = SCATTER
+    """Epochs seen, settled and fresh, (2, BANDS, c, D)."""
+    fresh = np.minimum(memory["fresh_rows"], memory["count"])
+    return np.stack([memory["count"] - fresh, fresh])[:, None] / (EPOCHS * BLOCK)
 
 
 def limits(memory: Memory) -> F64:
-    """The oddness that counts as 1.0, (BANDS, c, D); honestly wide while little is seen."""
-    top = np.maximum(memory["typical"] + REACH * memory["scatter"], MARGIN * memory["peak"])
-    return top * (1.0 + DOUBT / np.maximum(epochs(memory), 1.0))
+    """The oddness that counts as 1.0, settled and fresh (2, BANDS, c, D); honestly wide while little is seen."""
+    top: F64 = MARGIN * np.maximum(memory["peak"], LOWEST)
+    seen = epochs(memory)
+    for context, doubt in DOUBT.items():
+        top[context] *= 1.0 + doubt / (1.0 + np.sqrt(seen[context] / HALF))
+    return top
 
 
-def learn(memory: Memory, largest: F64, limit: F64, ringing: F64) -> None:
-    """Take the largest oddness of a block (BANDS, c, D); what is `ringing` (BANDS, c, D) teaches nothing."""
-    epoch = memory["epoch"]
-    epoch[:] = np.maximum(epoch, np.where(ringing > 0, 0.0, np.minimum(largest, limit)))
+def learn(memory: Memory, context: int, largest: F64, limit: F64) -> None:
+    """Take the largest oddness of a block in a context, (BANDS, c, D).
+
+    The largest that is normal may be raised once while experience grows by a fifth, and to the limit at most: a first
+    load step is learnt at once, but what grows steadily is not swallowed, and a wild value does not blind.
+    """
+    epoch, peak, raised = (memory[name][context] for name in ("epoch", "peak", "raised"))
+    epoch[...] = np.maximum(epoch, np.minimum(largest, limit))
     over = (memory["blocks"] % EPOCHS == 0) & (epoch > 0)
-    pace = np.where(over, 1.0 / (np.minimum(epochs(memory), LONGEST) + PRIOR), 0.0)
-    miss = epoch - memory["typical"]
-    memory["typical"] += pace * miss
-    memory["scatter"] += pace * (np.abs(miss) - memory["scatter"])
-    memory["peak"] = np.where(over, np.maximum(memory["peak"] * (1.0 - FADING), epoch), memory["peak"])
-    epoch[:] = np.where(over, 0.0, epoch)
-
-
-assert EPOCHS.shape[0] == BANDS
+    now = epochs(memory)[context] + 1.0
+    higher = over & (epoch > np.maximum(peak, LOWEST)) & (now >= raised * PATIENCE)
+    faded = peak * (1.0 - np.minimum(EPOCHS * BLOCK / MEMORY_ROWS, 0.1))
+    peak[...] = np.where(higher, epoch, np.where(over, faded, peak))
+    raised[...] = np.where(higher, now, raised)
+    epoch[...] = np.where(over, 0.0, epoch)
