@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test test-edge check bench lock clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.run: locks/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tocsin needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 2; }
@@ -25,6 +25,15 @@ demo: $(VENV)/.run  ## watch machines wear out and ring, on http://127.0.0.1:876
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+$(VENV)-edge/.done: locks/edge.txt pyproject.toml
+	@test -x $(VENV)-edge/bin/python || $(PYTHON) -m venv $(VENV)-edge
+	$(VENV)-edge/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/edge.txt
+	$(VENV)-edge/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+test-edge: $(VENV)-edge/.done  ## run the edge's tests where only its own packages are installed
+	$(VENV)-edge/bin/python -m pytest -n 2 --dist loadfile tests/edge
+
 check: $(VENV)/.dev  ## lint, format and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -33,10 +42,12 @@ check: $(VENV)/.dev  ## lint, format and type-check
 bench: $(VENV)/.dev  ## measure speed, memory and alarms; writes build/bench.json
 	$(BIN)/python -m benchmarks
 
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(VENV)/.dev  ## renew the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra all --extra build pyproject.toml -o locks/run.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev --extra all --extra build pyproject.toml -o locks/dev.txt
+	$(COMPILE) --extra all --extra build pyproject.toml -o locks/run.txt
+	$(COMPILE) --group dev --extra all --extra build pyproject.toml -o locks/dev.txt
+	$(COMPILE) --group edge-test --extra edge --extra build pyproject.toml -o locks/edge.txt
 
 clean:  ## remove the environment and everything built
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-edge build dist .mypy_cache .ruff_cache .pytest_cache
