@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from dashboards.console import alarms, docs, download, events, login, metrics, plant, problem, ready, series
@@ -16,6 +16,17 @@ from dashboards.console.session import Gatekeeper
 
 ASSETS = Path(__file__).parent / "static"
 _ABOUT = "Devices, readings, scores and alarms of one site. Times are nanoseconds since 1970 UTC, or ISO 8601."
+
+
+def _rest() -> APIRouter:
+    """Whatever else is asked of the API: a refusal that programs can read, not a page."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    async def nothing(rest: str) -> None:
+        raise problem.Problem(404, f"There is no /api/{rest} for this method.", remedy="See /api/docs.")
+
+    return routes
 
 
 def build(desk: Desk, hub: Hub, gatekeeper: Gatekeeper | None) -> FastAPI:
@@ -59,5 +70,6 @@ def build(desk: Desk, hub: Hub, gatekeeper: Gatekeeper | None) -> FastAPI:
     app.include_router(docs.router(app))
     if gatekeeper:
         app.include_router(login.router(desk.site, gatekeeper))
+    app.include_router(_rest())
     app.mount("/assets", StaticFiles(directory=ASSETS), name="assets")
     return app

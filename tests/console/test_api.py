@@ -112,6 +112,13 @@ def test_too_many_raw_rows_are_refused_with_the_way_to_get_them(site: Site) -> N
     assert "export" in answer.json()["detail"]
 
 
+def test_what_the_api_does_not_have_is_a_problem_and_no_page(site: Site) -> None:
+    answer = site.get("/api/v1/nope")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert site.client.put("/api/v1/devices", json={}).status_code in {404, 405}
+
+
 def test_scores_bring_contributions(site: Site) -> None:
     found = site.get("/api/v1/devices/pump-1/scores").json()
     assert set(found["columns"]) == {"score", "vibration_rms", "temperature", "current"}

@@ -92,6 +92,16 @@ def test_the_fleet_shows_every_machine_with_its_health_the_loudest_first(screen:
     expect(page.locator("header")).to_contain_text("hall-3")
 
 
+def test_numbers_that_are_none_do_not_break_a_page(screen: Screen) -> None:
+    screen.plant.add("nan", score=float("nan"))
+    screen.plant.add("inf", score=float("inf"), channels=())
+    page = screen.open("/")
+    expect(page.locator(".tile", has_text="nan")).to_contain_text("no score")
+    expect(page.locator(".tile", has_text="inf")).to_contain_text("no score")
+    expect(screen.open("/device/nan").locator(".device-head")).to_contain_text("none yet")
+    expect(screen.open("/device/inf").locator(".device-head")).to_contain_text("none yet")
+
+
 def test_a_fleet_without_a_device_says_what_to_do(screen: Screen) -> None:
     screen.plant.known.clear()
     page = screen.open("/")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from dashboards.console.shapes import finite
 from store.port import Series
 from wire.config import Channel
 from wire.messages import Alarm, Priority
@@ -29,7 +30,7 @@ class Span(msgspec.Struct, frozen=True):
 
 def _pairs(series: Series, name: str) -> list[list[float | None]]:
     # Milliseconds with a fraction keep rows apart that lie within one.
-    return [[t / 1e6, v] for t, v in zip(series.t_ns, series.columns.get(name, ()), strict=False)]
+    return [[t / 1e6, finite(v)] for t, v in zip(series.t_ns, series.columns.get(name, ()), strict=False)]
 
 
 def _shades(spans: Sequence[Span]) -> Options:

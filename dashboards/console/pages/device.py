@@ -15,6 +15,7 @@ from dashboards.console.pages.alarms import past, standing
 from dashboards.console.pages.bars import bars
 from dashboards.console.pages.frame import frame
 from dashboards.console.pages.markup import health, icon, join, moment, number, path
+from dashboards.console.shapes import finite
 from dashboards.console.snapshot import Snapshot
 from store.port import Device
 from wire.config import channel
@@ -41,7 +42,7 @@ def _head(desk: Desk, look: Snapshot, name: str) -> Markup:
         return Markup("<h1>{}</h1>").format(name)
     owner = desk.rule_of(name).owner
     whose = Markup("<div><dt>Owner</dt><dd>{}</dd></div>").format(owner) if owner else ""
-    score = f"{device.score:.2f} of 1.00" if device.score is not None else "none yet"
+    score = "none yet" if finite(device.score) is None else f"{device.score:.2f} of 1.00"
     state = health(device.health, device.warm)
     return _HEAD.format(name, state, score, moment(device.last_ns), device.rows, device.edge, whose)
 

@@ -14,6 +14,7 @@ from dashboards.console.pages.frame import frame
 from dashboards.console.pages.markup import icon, join, shape
 from dashboards.console.pages.spark import Sparks
 from dashboards.console.pages.tile import tile
+from dashboards.console.shapes import finite
 from dashboards.console.snapshot import Snapshot, loudness
 from dashboards.console.words import HEALTH
 from store.port import Device
@@ -67,7 +68,7 @@ def chosen(look: Snapshot, by_device: Ringing, view: View) -> list[Device]:
     def rank(device: Device) -> tuple[object, ...]:
         alarms = by_device.get(device.device)
         loud = loudness(alarms[0]) if alarms else (9, 9, 0)
-        return loud, device.health is not Health.SILENT, -(round(device.score or 0.0)), device.device
+        return loud, device.health is not Health.SILENT, -round(finite(device.score) or 0.0), device.device
 
     return sorted(filter(wanted, look.devices), key=rank)
 
@@ -140,11 +141,9 @@ def register(desk: Desk, hub: Hub) -> None:
             ui.html("Fleet", sanitize=False, tag="h1").classes("hide")
             with ui.element("div").classes("chips"):
                 live.region(lambda look: _counts(look, view), tag="nav", classes="chip-row")
-                if hub.snapshot.devices:
-                    box = ui.input(placeholder="Find a machine", value=view.find).props("dense outlined clearable")
-                    box.props('aria-label="Find a machine"').classes("find").on_value_change(
-                        lambda event: _find(event.value)
-                    )
+                box = ui.input(placeholder="Find a machine", value=view.find).props("dense outlined clearable")
+                box.props('aria-label="Find a machine"').classes("find")
+                box.on_value_change(lambda event: _find(event.value))
             live.region(tiles)
 
         def _find(text: str | None) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from markupsafe import Markup
 
 from dashboards.console.desk import Desk
+from dashboards.console.shapes import finite
 from store.port import Device
 from wire.messages import NS_PER_S
 
@@ -76,7 +77,7 @@ def draw(spark: Spark | None) -> Markup:
     empty = Markup('<svg class="spark" viewBox="0 0 {:g} {:g}" aria-hidden="true"></svg>').format(WIDTH, HEIGHT)
     if spark is None:
         return empty
-    points = [(t, v) for t, v in zip(spark.t_ns, spark.values, strict=True) if v is not None and v == v]  # noqa: PLR0124 -- NaN differs from itself
+    points = [(t, v) for t, v in zip(spark.t_ns, map(finite, spark.values), strict=True) if v is not None]
     if len(points) < 2:  # noqa: PLR2004 -- a line has two ends
         return empty
     low, high = min(v for _, v in points), max(v for _, v in points)

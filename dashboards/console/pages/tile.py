@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from dashboards.console.pages.markup import health, join, moment, path, shape
 from dashboards.console.pages.spark import Spark, draw
+from dashboards.console.shapes import finite
 from dashboards.console.words import PRIORITY_RANK, rule
 from store.port import Device
 from wire.messages import NS_PER_S, Alarm, AlarmState, Health
@@ -42,7 +43,7 @@ def tile(device: Device, alarms: Sequence[Alarm], spark: Spark | None, now_ns: i
 
 
 def _score(device: Device) -> Markup:
-    if device.score is not None and device.score == device.score:
+    if device.score is not None and finite(device.score) is not None:
         over = "over" if device.score >= 1 else ""
         return _SCORE.format(over, device.score, min(device.score / SCALE, 1) * 100, device.score)
     if device.health is Health.LEARNING:
