@@ -4,9 +4,11 @@ from stream.alarms import Notice
 from stream.draft import Draft, Occasion
 from stream.lanes import Admission, Lane
 from stream.plan import NEVER
-from wire.messages import Batch
+from wire.messages import NS_PER_S, Batch
 
 LANES = 64  # remembered an edge; the one longest unheard goes first
+HEARTBEAT_NS = 2 * NS_PER_S  # at least this often an edge cuts a batch
+AWAY_NS = 2 * HEARTBEAT_NS  # a longer step of its clock: it was down, or its batches were lost or come later
 SHORT = 8  # digits of a lane's uuid that tell it from others
 
 
@@ -23,12 +25,27 @@ def admit(batch: Batch, at: Occasion, draft: Draft) -> bool:
     if lane is None:
         return False
     edge, panel = draft.edge(at.edge), draft.panel(at)
+    away_ns = batch.clock_ns - edge.clock_ns
+    if edge.clock_ns and away_ns > AWAY_NS:
+        _excuse(at.edge, away_ns - HEARTBEAT_NS, draft)
     edge.hear(batch.clock_ns, panel)
     if edge.lost:
         panel.raise_(Notice("state-lost", "state-lost", edge.clock_ns, {"reason": edge.lost}), edge.clock_ns)
         edge.event("state-lost")
         edge.lost = ""
     return True
+
+
+def _excuse(edge: str, away_ns: int, draft: Draft) -> None:
+    """An edge that was away heard no one: what its devices sent meanwhile, they are not to be blamed for.
+
+    The time counts against no deadline, except for one heartbeat, so that a slow edge cannot hide silence for ever.
+    """
+    for name in [device for of, device in draft.devices if of == edge]:
+        device = draft.device(edge, name)
+        if not device.life.own:
+            device.excuse(away_ns)
+            draft.table(edge).set(name, device.due_ns(draft.plan(edge, name)))
 
 
 def _enter(batch: Batch, at: Occasion, draft: Draft) -> Lane | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
+from models.decide import DEFAULT, Decision
 from stream.detectors import Detectors
 from stream.device import Device
 from stream.draft import Draft, Plans
@@ -45,10 +46,11 @@ class Outcomes(msgspec.Struct, frozen=True):
 class Core:
     """Scores and watches. Knows no clock, file or chance: the same inputs give the same outcomes, however cut."""
 
-    def __init__(self, config: Config, detectors: Detectors) -> None:
+    def __init__(self, config: Config, detectors: Detectors, *, decision: Decision = DEFAULT) -> None:
         for rule in config.devices:
             plan(Config(devices=(rule,)), rule.match, ())  # raises RunningError before anything runs
         self._detectors = detectors
+        self._decision = decision
         self._plans = Plans(config)
 
     def cold(self) -> CoreState:
@@ -58,7 +60,7 @@ class Core:
     def step(self, state: CoreState, inputs: Sequence[tuple[int, Item]]) -> tuple[CoreState, Outcomes]:
         """Work on inputs in order, each with its position in the log; `state` stays as it is."""
         draft = Draft(state, self._plans)
-        turn = Turn(draft, self._detectors)
+        turn = Turn(draft, self._detectors, self._decision)
         with np.errstate(all="ignore"):  # missing and absurd values are data here
             for _, item in inputs:
                 turn.take(item)

@@ -83,6 +83,13 @@ class Device(msgspec.Struct):
         self.late = self.late and self.late.grown(count)
         self.watch = Watch(model=self.watch.model, version=self.watch.version)
 
+    def excuse(self, ns: int) -> None:
+        """So long no one listened: that counts against no deadline for silence."""
+        if self.life.heard_ns >= 0:
+            heard = self.sense.heard_ns
+            self.life = msgspec.structs.replace(self.life, heard_ns=self.life.heard_ns + ns)
+            self.sense = msgspec.structs.replace(self.sense, heard_ns=np.where(heard >= 0, heard + ns, heard))
+
     def due_ns(self, plan: Plan) -> int:
         """The device clock at which something happens though nothing comes."""
         if self.lost:

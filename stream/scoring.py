@@ -1,4 +1,4 @@
-"""One call per detector for the rows of many devices, then what it says of each: scores, alarms, liveness."""
+"""One call per detector for the rows of many devices, and each visit's part of what came of it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,20 +6,15 @@ import msgspec
 import numpy as np
 
 from models.contract import Detector, Job, Scored
-from models.decide import DEFAULT, Deciding, decide
+from models.decide import Decision
 from stream.alarms import Notice
-from stream.detectors import OFF, Detectors, chosen
+from stream.conclusion import conclude
+from stream.detectors import Detectors, chosen
 from stream.device import Device, Watch
 from stream.draft import Draft
-from stream.phrase import quantity
-from stream.plan import Plan
 from stream.visit import Gathered, Visit
-from wire.messages import Health, Liveness, Scores
 
 SETTLE_ROWS = 5  # closed rows without a new channel before a detector begins
-TOP = 5  # channels named in an alarm
-_MOST_FINDINGS = 3
-
 _Key = tuple[str, str]
 replace = msgspec.structs.replace
 
@@ -32,12 +27,7 @@ class _Task(msgspec.Struct):
     begins: list[int]
 
 
-class _Watched(msgspec.Struct):
-    device: Device
-    plan: Plan
-
-
-def score(visits: Sequence[Visit], draft: Draft, detectors: Detectors) -> None:
+def score(visits: Sequence[Visit], draft: Draft, detectors: Detectors, decision: Decision) -> None:
     """Let the detectors judge what the visits brought, in the order in which they came."""
     tasks: dict[tuple[str, int], list[_Task]] = {}
     found: dict[tuple[str, int], Detector] = {}
@@ -52,7 +42,7 @@ def score(visits: Sequence[Visit], draft: Draft, detectors: Detectors) -> None:
         for task, scored in zip(jobs, found[key].advance([task.job for task in jobs]), strict=True):
             _share(task, scored, draft, parts)
     for each in visits:
-        _conclude(each, parts.get((id(each), False)), parts.get((id(each), True)), draft)
+        conclude(each, parts.get((id(each), False)), parts.get((id(each), True)), draft, decision)
 
 
 def _by_device(visits: Sequence[Visit]) -> Iterator[tuple[_Key, list[Visit]]]:
@@ -134,129 +124,3 @@ def _share(task: _Task, scored: Scored, draft: Draft, parts: dict[tuple[int, boo
                 scored.state, scored.score[cut], scored.contributions[cut], scored.warm, scored.drift[cut]
             )
         start = end
-
-
-def _conclude(each: Visit, live: Scored | None, late: Scored | None, draft: Draft) -> None:
-    device = draft.device(each.at.edge, each.name)
-    if live is not None and each.live is not None:
-        _say(each, device, each.live, live, late=False)
-        _judge(each, device, live, draft)
-    findings = list(each.findings)
-    if late is not None and each.late is not None:
-        _say(each, device, each.late, late, late=True)
-        decided = decide(device.watch.late, late.score)
-        device.watch = replace(device.watch, late=decided.state)
-        findings += ["behaviour unlike its normal" for change in decided.changes if change.active]
-    _late(each, findings, device, draft)
-    _live(each, device, draft)
-
-
-def _say(each: Visit, device: Device, rows: Gathered, scored: Scored, *, late: bool) -> None:
-    begin = rows.rows - scored.score.size
-    each.at.out.append(
-        Scores(
-            origin=each.at.origin,
-            edge=each.at.edge,
-            device=each.name,
-            model=device.watch.model,
-            version=device.watch.version,
-            channels=device.channels,
-            t_ns=rows.t_ns[begin:].astype("<i8", copy=False).tobytes(),
-            score=scored.score.astype("<f4", copy=False).tobytes(),
-            contributions=scored.contributions.astype("<f4", copy=False).tobytes(),
-            late=late,
-        )
-    )
-
-
-def _judge(each: Visit, device: Device, scored: Scored, draft: Draft) -> None:
-    decided = decide(device.watch.deciding, scored.score)
-    begun_anew = device.watch.deciding == Deciding() and not decided.state.active
-    if decided.state is not device.watch.deciding:
-        device.watch = replace(device.watch, deciding=decided.state)
-    drift = bool(scored.drift.any())
-    if not (decided.changes or drift or device.alarms):
-        return
-    assert each.live is not None
-    times = each.live.t_ns[each.live.rows - scored.score.size :]
-    panel = draft.panel(each.at, each.name)
-    watched = _Watched(device, draft.plan(each.at.edge, each.name))
-    if begun_anew and not decided.changes:
-        # The detector was restarted while its alarm stood: no one else would ever end it.
-        panel.clear("anomaly", int(times[-1]))
-    for change in decided.changes:
-        at_ns = int(times[change.index])
-        if change.active:
-            panel.raise_(_notice("anomaly", at_ns, scored, change.index, watched), at_ns)
-        else:
-            panel.clear("anomaly", at_ns, value=change.peak)
-    if drift:
-        index = int(scored.drift.argmax())
-        at_ns = int(times[index])
-        panel.raise_(_notice("drift", at_ns, scored, index, watched), at_ns)
-
-
-def _notice(rule: str, at_ns: int, scored: Scored, index: int, watched: "_Watched") -> Notice:
-    row = np.nan_to_num(scored.contributions[index].astype(np.float64))
-    top = np.argsort(-row, kind="stable")[:TOP]
-    watch, channels = watched.device.watch, watched.device.channels
-    contributions = {channels[i]: float(row[i]) for i in top if row[i] > 0}
-    value = float(scored.score[index])
-    known = value == value  # noqa: PLR0124 - not NaN
-    facts = {"score": quantity(value), "channels": ", ".join(list(contributions)[:_MOST_FINDINGS]) or "no one channel"}
-    return Notice(
-        rule,
-        rule,
-        at_ns,
-        facts,
-        watched.plan.texts,
-        value=value if known else None,
-        limit=DEFAULT.threshold,
-        contributions=contributions,
-        model=watch.model,
-        model_version=watch.version,
-    )
-
-
-def _late(each: Visit, findings: list[str], device: Device, draft: Draft) -> None:
-    if not findings and not each.late_over:
-        return
-    panel = draft.panel(each.at, each.name)
-    if findings:
-        rows = each.late
-        at_ns = int(rows.t_ns[0]) if rows else each.clock_ns
-        text = "; ".join(findings[:_MOST_FINDINGS])
-        panel.raise_(Notice("late", "late", at_ns, {"findings": text}), each.clock_ns)
-    if each.late_over:
-        panel.clear("late", each.clock_ns)
-        device.watch = replace(device.watch, late=Deciding())
-
-
-def _live(each: Visit, device: Device, draft: Draft) -> None:
-    if each.newest_ns < 0:
-        return  # nothing live came from it yet
-    health = _health(each, device, draft)
-    if health is device.life.said and not each.speaks:
-        return
-    device.life = replace(device.life, said=health)
-    watched = draft.plan(each.at.edge, each.name).model != OFF
-    each.at.out.append(
-        Liveness(
-            origin=each.at.origin,
-            edge=each.at.edge,
-            device=each.name,
-            clock_ns=each.clock_ns,
-            last_ns=each.newest_ns,
-            health=health,
-            warm=device.watch.warm if watched else 1.0,
-        )
-    )
-
-
-def _health(each: Visit, device: Device, draft: Draft) -> Health:
-    if each.silent:
-        return Health.SILENT
-    if not each.running:
-        return Health.OFF
-    watched = draft.plan(each.at.edge, each.name).model != OFF
-    return Health.LEARNING if watched and (not each.paced or device.watch.warm < 1.0) else Health.RUNNING

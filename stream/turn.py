@@ -2,6 +2,7 @@
 
 from itertools import chain
 
+from models.decide import Decision
 from stream.admission import admit, unplaceable
 from stream.alarms import WHOLE
 from stream.answers import answer
@@ -23,9 +24,10 @@ BODY = 64 * 1024  # bytes kept of what cannot be read
 class Turn:
     """Works on one micro-batch. Each input has its own list of outcomes, so their order never depends on the cut."""
 
-    def __init__(self, draft: Draft, detectors: Detectors) -> None:
+    def __init__(self, draft: Draft, detectors: Detectors, decision: Decision) -> None:
         self._draft = draft
         self._detectors = detectors
+        self._decision = decision
         self._outs: list[list[Outcome]] = []
         self._visits: list[Visit] = []
         self._pending: set[tuple[str, str]] = set()
@@ -61,7 +63,7 @@ class Turn:
 
     def _judge(self) -> None:
         if self._visits:
-            score(self._visits, self._draft, self._detectors)
+            score(self._visits, self._draft, self._detectors, self._decision)
             self._visits, self._pending = [], set()
 
     def _batch(self, batch: Batch, at: Occasion) -> None:

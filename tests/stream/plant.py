@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from models.contract import F64, Detector, Job, Scored
+from models.decide import Decision
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.inputs import Item, Unreadable
@@ -37,6 +38,7 @@ S = NS_PER_S
 T0 = 1_700_000_000 * S
 LANE, OTHER_LANE, LATE_LANE = "a" * 32, "b" * 32, "c" * 32
 NAN = float("nan")
+RINGS = Decision(k=3, n=5, quiet=20)
 
 
 def frame(
@@ -108,7 +110,7 @@ class Distance:
 
 def core(*rules: DeviceRule, detectors: Sequence[Detector] = (Distance(),)) -> Core:
     """A core with these rules, watched by a detector with known answers."""
-    return Core(Config(devices=rules), Shelf(detectors))
+    return Core(Config(devices=rules), Shelf(detectors), decision=RINGS)
 
 
 def limits(said: Limits, channel: str = "temperature") -> DeviceRule:
@@ -137,6 +139,11 @@ class Line:
         """Let the next batch of the edge through."""
         self.seq += 1
         return self.put(batch(self.seq, second, frames, events))
+
+    def idle(self, first: int, last: int) -> None:
+        """Heartbeats, one a second."""
+        for second in range(first, last + 1):
+            self.beat(second)
 
     def run(self, values: Mapping[int, float] | Sequence[float], device: str = "pump-1", start: int = 0) -> None:
         """One row a second of one channel, each in a batch of its own."""

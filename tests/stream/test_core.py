@@ -125,7 +125,7 @@ def test_a_machine_that_is_off_is_neither_learnt_nor_scored() -> None:
 def test_a_device_without_a_model_is_watched_by_limits_and_silence_only() -> None:
     line = Line(core(DeviceRule(match="*", every_ns=S, model="off")))
     line.run([20.0] * 40)
-    line.beat(60)
+    line.idle(40, 60)
     assert not line.scores()
     assert [a.rule for a in line.alarms()] == ["silent"]
     assert line.liveness()[0].health is Health.RUNNING
@@ -179,7 +179,7 @@ def test_an_answer_to_nothing_or_given_twice_is_kept_with_its_reason() -> None:
 def test_a_verdict_stays_with_its_alarm() -> None:
     line = Line(core(DeviceRule(match="*", silent_after_ns=5 * S)))
     line.beat(0, frame("pump-1", [0], [1]))
-    line.beat(9)
+    line.idle(1, 9)
     alarm = line.alarms("silent")[0]
     line.put(Verdict("v1", "hall", "pump-1", alarm.id, "maintenance", "anna", "cable changed"))
     noted = line.alarms("silent")[-1]

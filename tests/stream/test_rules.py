@@ -113,6 +113,25 @@ def test_a_deadline_from_the_configuration_holds_from_the_first_row() -> None:
     assert line.alarms("silent")[0].changed_ns == T0 + 3 * S
 
 
+def test_what_an_edge_did_not_hear_while_it_was_away_is_not_held_against_its_devices() -> None:
+    line = Line(core())
+    line.run([20.0] * 30)
+    line.beat(3630)
+    line.beat(3631, frame("pump-1", [3631], [20]))
+    line.idle(3632, 3640)
+    assert not line.alarms("silent")
+    line.idle(3640, 3645)
+    assert line.alarms("silent")[0].changed_ns == T0 + 3641 * S
+
+
+def test_an_edge_that_is_always_slow_hides_no_silence_for_ever() -> None:
+    line = Line(core(DeviceRule(match="*", silent_after_ns=10 * S)))
+    line.beat(0, frame("pump-1", [0], [1]))
+    for second in range(5, 60, 5):
+        line.beat(second)
+    assert line.steps("silent") == ["unacknowledged"]
+
+
 def test_an_irregular_device_is_not_called_silent_unless_configured() -> None:
     line = Line(core())
     at = np.cumsum(np.random.default_rng(1).exponential(5.0, 40))
@@ -252,7 +271,7 @@ def test_a_second_claimant_conflicts_and_is_stored_but_not_watched() -> None:
 def test_a_device_that_fell_silent_may_move_to_another_edge() -> None:
     line = Line(core(DeviceRule(match="*", silent_after_ns=5 * S)))
     line.beat(0, frame("pump-1", [0], [1]))
-    line.beat(10)
+    line.idle(1, 10)
     line.put(batch(1, 11, [frame("pump-1", [11], [1])], edge="yard", log=OTHER_LANE))
     line.reload()
     line.put(batch(2, 12, [frame("pump-1", [12], [1])], edge="yard", log=OTHER_LANE))

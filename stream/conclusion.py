@@ -1,0 +1,159 @@
+"""What a detector said of a device, told: scores, the anomaly, drift and late alarms, and liveness."""
+
+import msgspec
+import numpy as np
+
+from models.contract import I64, Scored
+from models.decide import Deciding, Decision, decide
+from stream.alarms import Notice, Panel
+from stream.detectors import OFF
+from stream.device import Device
+from stream.draft import Draft
+from stream.phrase import quantity
+from stream.plan import Plan
+from stream.visit import Gathered, Visit
+from wire.messages import Health, Liveness, Scores
+
+TOP = 5  # channels whose contributions an alarm carries
+NAMED = 0.1  # share of the score from which a channel is named in its summary
+_MOST_FINDINGS = 3
+
+replace = msgspec.structs.replace
+
+
+def conclude(each: Visit, live: Scored | None, late: Scored | None, draft: Draft, decision: Decision) -> None:
+    """Tell the scores of one visit, ring or end the alarms of the detector, and say how the device is doing."""
+    device = draft.device(each.at.edge, each.name)
+    if live is not None and each.live is not None:
+        _say(each, device, each.live, live, late=False)
+        _judge(
+            each, live, _Ground(device, draft.plan(each.at.edge, each.name), draft.panel(each.at, each.name), decision)
+        )
+    findings = list(each.findings)
+    if late is not None and each.late is not None:
+        _say(each, device, each.late, late, late=True)
+        decided = decide(device.watch.late, late.score, decision)
+        device.watch = replace(device.watch, late=decided.state)
+        findings += ["behaviour unlike its normal" for change in decided.changes if change.active]
+    _late(each, findings, device, draft)
+    _live(each, device, draft)
+
+
+def _say(each: Visit, device: Device, rows: Gathered, scored: Scored, *, late: bool) -> None:
+    begin = rows.rows - scored.score.size
+    each.at.out.append(
+        Scores(
+            origin=each.at.origin,
+            edge=each.at.edge,
+            device=each.name,
+            model=device.watch.model,
+            version=device.watch.version,
+            channels=device.channels,
+            t_ns=rows.t_ns[begin:].astype("<i8", copy=False).tobytes(),
+            score=scored.score.astype("<f4", copy=False).tobytes(),
+            contributions=scored.contributions.astype("<f4", copy=False).tobytes(),
+            late=late,
+        )
+    )
+
+
+class _Ground(msgspec.Struct):
+    """What a judgement rests on."""
+
+    device: Device
+    plan: Plan
+    panel: Panel
+    decision: Decision
+
+
+def _judge(each: Visit, scored: Scored, ground: "_Ground") -> None:
+    device, panel = ground.device, ground.panel
+    decided = decide(device.watch.deciding, scored.score, ground.decision)
+    begun_anew = device.watch.deciding == Deciding() and not decided.state.active
+    if decided.state is not device.watch.deciding:
+        device.watch = replace(device.watch, deciding=decided.state)
+    drift = bool(scored.drift.any())
+    if not (decided.changes or drift or device.alarms):
+        return
+    assert each.live is not None
+    times = each.live.t_ns[each.live.rows - scored.score.size :]
+    if begun_anew and not decided.changes:
+        # The detector was restarted while its alarm stood: no one else would ever end it.
+        panel.clear("anomaly", int(times[-1]))
+    for change in decided.changes:
+        at_ns = int(times[change.index])
+        if change.active:
+            panel.raise_(_notice("anomaly", times, scored, change.index, ground), at_ns)
+        else:
+            panel.clear("anomaly", at_ns, value=change.peak)
+    if drift:
+        index = int(scored.drift.argmax())
+        at_ns = int(times[index])
+        panel.raise_(_notice("drift", times, scored, index, ground), at_ns)
+
+
+def _notice(rule: str, times: I64, scored: Scored, index: int, ground: "_Ground") -> Notice:
+    row = np.nan_to_num(scored.contributions[index].astype(np.float64))
+    top = np.argsort(-row, kind="stable")[:TOP]
+    watch, channels = ground.device.watch, ground.device.channels
+    contributions = {channels[i]: float(row[i]) for i in top if row[i] > 0}
+    value = float(scored.score[index])
+    known = value == value  # noqa: PLR0124 - not NaN
+    named = [name for name, part in contributions.items() if part >= NAMED * sum(contributions.values())]
+    facts = {"score": quantity(value), "channels": ", ".join(named) or "no one channel"}
+    return Notice(
+        rule,
+        rule,
+        int(times[index]),
+        facts,
+        ground.plan.texts,
+        value=value if known else None,
+        limit=ground.decision.threshold,
+        contributions=contributions,
+        model=watch.model,
+        model_version=watch.version,
+    )
+
+
+def _late(each: Visit, findings: list[str], device: Device, draft: Draft) -> None:
+    if not findings and not each.late_over:
+        return
+    panel = draft.panel(each.at, each.name)
+    if findings:
+        rows = each.late
+        at_ns = int(rows.t_ns[0]) if rows else each.clock_ns
+        text = "; ".join(findings[:_MOST_FINDINGS])
+        panel.raise_(Notice("late", "late", at_ns, {"findings": text}), each.clock_ns)
+    if each.late_over:
+        panel.clear("late", each.clock_ns)
+        device.watch = replace(device.watch, late=Deciding())
+
+
+def _live(each: Visit, device: Device, draft: Draft) -> None:
+    if each.newest_ns < 0:
+        return  # nothing live came from it yet
+    health = _health(each, device, draft)
+    if health is device.life.said and not each.speaks:
+        return
+    device.life = replace(device.life, said=health)
+    watched = draft.plan(each.at.edge, each.name).model != OFF
+    each.at.out.append(
+        Liveness(
+            origin=each.at.origin,
+            edge=each.at.edge,
+            device=each.name,
+            clock_ns=each.clock_ns,
+            last_ns=each.newest_ns,
+            health=health,
+            warm=device.watch.warm if watched else 1.0,
+        )
+    )
+
+
+def _health(each: Visit, device: Device, draft: Draft) -> Health:
+    if each.silent:
+        return Health.SILENT
+    if not each.running:
+        return Health.OFF
+    watched = draft.plan(each.at.edge, each.name).model != OFF
+    return Health.LEARNING if watched and (not each.paced or device.watch.warm < 1.0) else Health.RUNNING
