@@ -33,6 +33,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",  # ask again, for a new version or a new reading; what says otherwise itself may stay
 }
 
 

@@ -55,8 +55,9 @@ class Listener:
 class Hub:
     """The latest snapshot, the changes kept for resuming, and the listeners."""
 
-    def __init__(self, desk: Desk) -> None:
-        """Nothing has been looked at yet."""
+    def __init__(self, desk: Desk, *, patience_s: float = 5.0) -> None:
+        """Nothing has been looked at yet; a look that takes longer than `patience_s` is said to watchers."""
+        self._patience_s = patience_s
         self.boot = secrets.token_hex(4)
         self.snapshot = Snapshot()
         self.looked_s = time.monotonic()  # when a look last succeeded
@@ -76,14 +77,16 @@ class Hub:
 
     async def look(self) -> None:
         """Look once and tell what changed."""
-        first = self._looks == 0
+        first, failing = self._looks == 0, bool(self.snapshot.error)
         try:
-            snapshot = await self._desk.ask(self._view)
+            asked = asyncio.ensure_future(self._desk.ask(self._view))
+            if not (await asyncio.wait({asked}, timeout=self._patience_s))[0]:
+                self._complain(f"The store has not answered for {self._patience_s:g} s.")
+            snapshot = await asked
         except Exception as error:  # the loop's outermost frame: the page must live on to say what is wrong
-            if not self.snapshot.error:
+            if not failing:
                 log.exception("the store cannot be read")
-            said = f"The store cannot be read ({type(error).__name__}: {error})."
-            self.snapshot = msgspec.structs.replace(self.snapshot, at_ns=self._desk.now_ns(), error=said)
+            self._complain(f"The store cannot be read ({type(error).__name__}: {error}).")
             return
         self.snapshot, self.looked_s = snapshot, time.monotonic()
         self._seen, news = changes(self._seen, snapshot)
@@ -118,6 +121,9 @@ class Hub:
         """Send every listener home."""
         for listener in self._listeners:
             listener.close()
+
+    def _complain(self, said: str) -> None:
+        self.snapshot = msgspec.structs.replace(self.snapshot, at_ns=self._desk.now_ns(), error=said)
 
     def _tell(self, change: Change) -> None:
         self.seq += 1

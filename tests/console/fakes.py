@@ -3,6 +3,7 @@
 import csv
 import math
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,6 +47,8 @@ class Plant:
         self.letters: list[DeadLetter] = []
         self.counts: list[Accounts] = []
         self.broken: Exception | None = None
+        self.answering = threading.Event()
+        self.answering.set()
 
     def add(
         self,
@@ -94,6 +97,7 @@ class Plant:
         return alarm
 
     def devices(self) -> list[Device]:
+        assert self.answering.wait(30)
         if self.broken:
             raise self.broken
         return [

@@ -160,6 +160,22 @@ def test_a_hub_that_cannot_read_says_so_and_recovers(plant: Plant) -> None:
     asyncio.run(play())
 
 
+def test_a_store_that_takes_too_long_is_said_while_it_still_thinks(plant: Plant) -> None:
+    async def play() -> None:
+        hub = Hub(Desk(plant, Answering(plant)), patience_s=0.01)
+        plant.answering.clear()
+        looking = asyncio.create_task(hub.look())
+        while not hub.snapshot.error:  # noqa: ASYNC110 -- the hub is watched from outside, as a page does
+            await asyncio.sleep(0.005)
+        assert "has not answered" in hub.snapshot.error
+        plant.answering.set()
+        await looking
+        assert hub.snapshot.error == ""
+        assert len(hub.snapshot.devices) == 3
+
+    asyncio.run(play())
+
+
 @given(st.text(max_size=80))
 def test_any_last_event_id_is_a_mark_or_nothing(text: str) -> None:
     mark = parse_mark(text)

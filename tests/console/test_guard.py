@@ -70,6 +70,7 @@ def test_a_foreign_origin_is_given_no_cors_headers(open_url: str) -> None:
     assert not [name for name in answer.headers if name.startswith("access-control")]
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-cache"
 
 
 def test_a_stranger_sees_nothing_but_that_the_box_lives(token_url: str) -> None:
