@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +15,7 @@ from edge.log import LocalLog
 from edge.outbox import Outbox
 from edge.source import Source
 from edge.sources.table import build
-from wire.config import Config, ReplaySource
+from wire.config import Config, EdgeSettings, ReplaySource, source_names
 from wire.config import Source as SourceSettings
 
 STOP_S = 5.0  # sources that did not end by then are left behind
@@ -24,22 +24,8 @@ Build = Callable[[SourceSettings, str, Config], Source]
 logger = logging.getLogger(__name__)
 
 
-def source_names(sources: Sequence[SourceSettings]) -> list[str]:
-    """The name of each source: its own, or its type and its place among those of its type.
-
-    Raises ValueError when two are the same.
-
-    >>> from wire.config import HostSource, SerialSource
-    >>> pump = SerialSource(port="/dev/ttyS0", device="pump-1")
-    >>> source_names([pump, HostSource(name="here"), pump])
-    ['serial-1', 'here', 'serial-2']
-    """
-    places: Counter[str] = Counter()
-    names = []
-    for settings in sources:
-        kind = str(settings.__struct_config__.tag)
-        places[kind] += 1
-        names.append(settings.name or f"{kind}-{places[kind]}")
+def _names(edge: EdgeSettings) -> tuple[str, ...]:
+    names = source_names(edge)
     doubles = sorted(name for name, count in Counter(names).items() if count > 1)
     if doubles:
         msg = f"edge.sources: {', '.join(doubles)} is the name of more than one source; give each a name of its own"
@@ -80,7 +66,7 @@ class Agent:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._failure = ""
-        names = source_names(config.edge.sources)
+        names = _names(config.edge)
         self._sources = [
             (build(settings, name, config), settings) for settings, name in zip(config.edge.sources, names, strict=True)
         ]

@@ -199,7 +199,12 @@ def channel(rule: DeviceRule, name: str) -> Channel:
 
 
 def source_names(edge: EdgeSettings) -> tuple[str, ...]:
-    """The name of each source: its own, or its type and its place among those of its type, counted from 1."""
+    """The name of each source: its own, or its type and its place among those of its type, counted from 1.
+
+    >>> pump = SerialSource(port="/dev/ttyS0", device="pump-1")
+    >>> source_names(EdgeSettings(sources=(pump, HostSource(name="here"), pump)))
+    ('serial-1', 'here', 'serial-2')
+    """
     kinds = [str(source.__struct_config__.tag) for source in edge.sources]
     return tuple(
         source.name or f"{kind}-{kinds[: place + 1].count(kind)}"

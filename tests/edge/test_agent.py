@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.agent import Agent, source_names
+from edge.agent import Agent
 from edge.log import LocalLog
 from edge.source import Source, SourceError
 from wire.config import Config, EdgeSettings, HostSource, MqttSource, OnStart, ReplaySource, SerialSource
@@ -188,7 +188,6 @@ def test_threads_carry_the_names_of_their_sources(log: LocalLog) -> None:
     assert not {"source-serial-1", "outbox"} & {thread.name for thread in threading.enumerate()}
 
 
-def test_names_are_unique() -> None:
-    assert source_names([MqttSource(), serial(), MqttSource(name="hall")]) == ["mqtt-1", "serial-1", "hall"]
+def test_names_are_unique(log: LocalLog) -> None:
     with pytest.raises(ValueError, match="mqtt-1 is the name of more than one source"):
-        source_names([MqttSource(), serial(), HostSource(name="mqtt-1")])
+        Agent(config(MqttSource(), serial(), HostSource(name="mqtt-1")), log=log)
