@@ -10,6 +10,8 @@ from simulators.port import Port
 from simulators.rows import Block, Machine
 from simulators.speaker import Speaker
 
+OPENING_S = 0.1  # a reader that has just opened a port throws away what it finds there
+
 
 class SerialLine(Speaker):
     """Says rows as lines on a pseudo-terminal that any serial reader can open at `path`.
@@ -104,10 +106,13 @@ class SerialLine(Speaker):
 
     def _clear_to_send(self) -> bool:
         """With flow control wait until the reader takes bytes; false when stopped before."""
-        while self._flow_control and not self._ready():
+        if not self._flow_control:
+            return True
+        while not self._ready():
+            self._awake = self._awake and self.listened_to
             if self._wait(0.005):
                 return False
-        return True
+        return self._awake or not self._wait(OPENING_S)
 
     def _ready(self) -> bool:
         with self._lock:
