@@ -9,10 +9,11 @@ import msgspec
 
 from edge.log import LocalLog
 from edge.logfile import LogError
-from tocsin.client import BoxError, Client
+from tocsin.client import Client
 from tocsin.places import log_path
 from tocsin.reach import configured, reached
 from wire.messages import Action, Alarm, AlarmState, Verb
+from wire.ports import FullError
 from wire.settings import Loaded
 
 Told = dict[str, object]
@@ -32,14 +33,15 @@ def listed(config: Path, *, active: bool) -> list[Told]:
 
 def acknowledge(config: Path, alarm: str, *, who: str, why: str) -> str:
     """Acknowledge an alarm by its id or the beginning of it; returns a sentence. Raises AnswerError, ReachError."""
+    if not (who := who.strip()):
+        msg = "an answer needs a name: --who"
+        raise AnswerError(msg)
     loaded = configured(config)
     with reached(loaded) as box:
         if isinstance(box, Client):
-            found = _one(alarm, [str(a["id"]) for a in cast("list[Told]", box.get("alarms", active="true"))])
-            try:
-                box.post(f"alarms/{found}/acknowledge", {"who": who, "why": why})
-            except BoxError as error:
-                raise AnswerError(str(error)) from error
+            told = cast("list[Told]", box.get("alarms", active="true"))
+            found = _one(alarm, [str(a["id"]) for a in told if a["state"] != AlarmState.ACKNOWLEDGED])
+            box.post(f"alarms/{found}/acknowledge", {"who": who, "why": why})
             return f"{found} acknowledged by {who}"
         waiting = {a.id: a for a in box.alarms(active=True) if a.state is not AlarmState.ACKNOWLEDGED}
     found = _one(alarm, list(waiting))
@@ -63,5 +65,5 @@ def _append(loaded: Loaded, alarm: Alarm, *, who: str, why: str) -> None:
     try:
         with LocalLog.of(log_path(loaded), loaded.config.edge) as log:
             log.append(action)
-    except LogError as error:
+    except (LogError, FullError) as error:
         raise AnswerError(str(error)) from error

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +17,7 @@ from edge.logfile import LogError
 from models.online import Online
 from store.box import DuckStore
 from store.errors import StoreError
-from store.port import Reader
+from store.port import Reader, StoreFullError
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.runner import BoxRunner, RunnerState
@@ -61,7 +61,7 @@ class Box:
         with ExitStack() as opening:
             try:
                 self._open(opening)
-            except (LogError, StoreError, ValueError) as error:
+            except (LogError, StoreError, StoreFullError, ValueError, OSError) as error:
                 raise BoxError(str(error)) from error
             self._stack = opening.pop_all()
         return self
@@ -116,10 +116,16 @@ class Box:
             return self._runner.health.last_error
         return self._agent.failure if self._agent is not None else ""
 
+    def no_room(self) -> str:
+        """Why nothing can be stored just now, for want of room; empty while there is room."""
+        assert self._runner is not None
+        health = self._runner.health
+        return health.last_error if health.state is RunnerState.STORE_FULL else ""
+
     def drained(self, within_s: float) -> bool:
-        """Wait until everything that was read is stored; false if that took longer."""
+        """Wait until everything that was read is stored; false if that took longer or can no longer come."""
         deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self.failure():
             lane = self.log.status().lane
             if not lane.waiting:
                 return True
@@ -139,10 +145,8 @@ class Box:
         opening.callback(self._stop.set)
 
     def _score(self, runner: BoxRunner) -> None:
-        try:
+        with suppress(Exception):  # it has said so in the log and in its health, where `failure` finds it
             runner.run(self._stop)
-        except Exception:
-            log.exception("scoring ended")
 
 
 def _at_home(loaded: Loaded) -> Config:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from amqtt.broker import Broker
+from amqtt.errors import BrokerError
 
 START_S = 10.0
 
@@ -26,12 +27,22 @@ class EmbeddedBroker:
         for chatty in ("amqtt", "transitions"):
             logging.getLogger(chatty).setLevel(logging.ERROR)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(timeout=START_S)
+        try:
+            asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(timeout=START_S)
+        except BaseException as error:
+            self._end()
+            if isinstance(error, BrokerError):  # a taken port, for one
+                msg = f"the demo's broker cannot listen on 127.0.0.1:{self.port}: {error}"
+                raise OSError(msg) from error
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Stop the broker, its loop and its thread."""
         asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(timeout=START_S)
+        self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=START_S)
         self._loop.close()

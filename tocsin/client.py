@@ -6,11 +6,16 @@ import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import cast
 
 TIMEOUT_S = 10.0
+EXPORT_S = 3600.0  # the box writes the whole file before it sends the first byte
+# The box is on this machine or in its plant: a proxy that the environment names for the internet is none for it.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class BoxError(Exception):
@@ -38,11 +43,11 @@ class Client:
     def get(self, path: str, **query: str) -> object:
         """One GET under /api/v1, decoded."""
         asked = urllib.parse.urlencode({k: v for k, v in query.items() if v})
-        return json.loads(self._ask("GET", f"/api/v1/{path}{'?' + asked if asked else ''}"))
+        return self._decoded(self._ask("GET", f"/api/v1/{path}{'?' + asked if asked else ''}"))
 
     def post(self, path: str, body: Mapping[str, object]) -> object:
         """One POST under /api/v1, decoded."""
-        return json.loads(self._ask("POST", f"/api/v1/{path}", json.dumps(body).encode()))
+        return self._decoded(self._ask("POST", f"/api/v1/{path}", json.dumps(body).encode()))
 
     def alive(self) -> bool:
         """Whether a Tocsin box answers there."""
@@ -60,27 +65,45 @@ class Client:
         return ""
 
     def export(self, device: str, target: Path, *, form: str, start_ns: int, end_ns: int) -> int:
-        """Write a device's rows to a file, put in place whole; returns how many there are."""
+        """Write a device's rows to a file, put in place whole or not at all; returns how many there are."""
         asked = urllib.parse.urlencode({"format": form, "start": start_ns, "end": end_ns})
         path = f"/api/v1/devices/{urllib.parse.quote(device, safe='')}/export?{asked}"
-        partial = target.with_name(f".{target.name}.part")
-        with self._open("GET", path, None) as answer, partial.open("wb") as out:
-            shutil.copyfileobj(answer, out)
-            rows = int(answer.headers["X-Rows"])
-        partial.replace(target)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with self._answer("GET", path, timeout_s=EXPORT_S) as answer, partial.open("wb") as out:
+                shutil.copyfileobj(answer, out)
+                if out.tell() != int(answer.headers["Content-Length"]):
+                    msg = f"the box at {self.base} broke off after {out.tell()} bytes: try again"
+                    raise BoxError(msg)
+                rows = int(answer.headers["X-Rows"])
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
         return rows
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        with self._open(method, path, body) as answer:
+        with self._answer(method, path, body=body) as answer:
             return answer.read()
 
-    def _open(self, method: str, path: str, body: bytes | None) -> "urllib.response.addinfourl":
+    def _decoded(self, answer: bytes) -> object:
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            msg = f"what answers at {self.base} is no Tocsin box"
+            raise BoxError(msg) from error
+
+    @contextmanager
+    def _answer(
+        self, method: str, path: str, *, body: bytes | None = None, timeout_s: float = TIMEOUT_S
+    ) -> Iterator[HTTPResponse]:
         request = urllib.request.Request(self.base + path, data=body, headers=self._headers, method=method)  # noqa: S310 -- base is always http
         try:
-            return cast("urllib.response.addinfourl", urllib.request.urlopen(request, timeout=TIMEOUT_S))  # noqa: S310
+            with cast("HTTPResponse", _direct.open(request, timeout=timeout_s)) as answer:
+                yield answer
         except urllib.error.HTTPError as error:
-            raise BoxError(_sentence(error)) from error
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            with error:
+                raise BoxError(_sentence(error)) from error
+        except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
             msg = f"no box answers at {self.base}: {getattr(error, 'reason', error)}"
             raise Unreachable(msg) from error
 
@@ -88,6 +111,7 @@ class Client:
 def _sentence(error: urllib.error.HTTPError) -> str:
     try:
         told = json.loads(error.read())
-        return str(told.get("detail") or told.get("title") or told)
-    except (ValueError, AttributeError):
+        reasons = "; ".join(told.get("reasons", ()))
+        return str(reasons or told.get("detail") or told.get("title") or told)
+    except (ValueError, AttributeError, TypeError):
         return f"the box answered {error.code} {error.reason}"

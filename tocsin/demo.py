@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from edge.logfile import LogError
 from simulators.course import Course
 from simulators.fault import Fault
 from simulators.lies import Dropout
@@ -23,17 +24,21 @@ from simulators.serial_line import SerialLine
 from simulators.spindle import Spindle
 from simulators.surroundings import Schedule
 from simulators.wear import BearingWear
+from store.errors import StoreError
 from tocsin.box import Box, BoxError
 from tocsin.broker import EmbeddedBroker
 from tocsin.check import checked
-from tocsin.run import PROBLEM, begin_log, ended, wait
+from tocsin.ending import ended
+from tocsin.options import PROBLEM
+from tocsin.run import begin_log, wait
 from tocsin.watch import Watch
 from wire.messages import NS_PER_S
+from wire.problem import SettingsError
 
 EVERY_NS = 100_000_000
 WEAR_AT_S, WEAR_RAMP_S, WEAR_UNTIL_S = 35, 16, 240
 SILENT_AT_S, SILENT_UNTIL_S = 48, 90
-DRAIN_S = 20.0
+START_S, DRAIN_S = 20.0, 20.0
 
 CONFIG = """\
 # What `tocsin demo` runs: copy it, change the sources to yours, and start it with `tocsin up`.
@@ -86,10 +91,11 @@ listen = "{listen}"
 
 
 class Cast(msgspec.Struct, frozen=True):
-    """Who plays: two machines with their faults, and when the faults pass their stated severity (wall clock, ns)."""
+    """Who plays: two machines with faults; when the pump's begins and passes its stated severity (wall clock)."""
 
     pump: Fault
     spindle: Fault
+    onset_ns: int
 
     @property
     def fault_ns(self) -> int:
@@ -111,7 +117,7 @@ def run(*, headless: bool, for_s: float | None, folder: Path | None, listen: str
             if for_s is not None:
                 _end_later(end, for_s - (time.time_ns() - begun_ns) / NS_PER_S)
             return _play(place, cast, end, listen=listen, begun_ns=begun_ns, told=_Told(headless, as_json))
-    except (BoxError, OSError) as error:
+    except (BoxError, SettingsError, StoreError, LogError, OSError) as error:
         click.echo(f"tocsin: {error}", err=True)
         return PROBLEM
 
@@ -132,6 +138,7 @@ def _cast(seed: int, begun_ns: int) -> Cast:
     return Cast(
         pump=BearingWear(pump, course(WEAR_AT_S, WEAR_RAMP_S, WEAR_UNTIL_S)),
         spindle=Dropout(spindle, course(SILENT_AT_S, 0, SILENT_UNTIL_S)),
+        onset_ns=begun_ns + WEAR_AT_S * NS_PER_S,
     )
 
 
@@ -148,17 +155,21 @@ def _play(place: Path, cast: Cast, end: threading.Event, *, listen: str, begun_n
         stack.enter_context(pump)
         box = stack.enter_context(Box(checked(place / "tocsin.toml")))
         spindle = MqttLine(cast.spindle, every_ns=EVERY_NS, url=f"mqtt://127.0.0.1:{port}")
-        stack.enter_context(spindle)
         url = box.serve()
         watch = stack.enter_context(Watch(box.reader, url=url, begun_ns=begun_ns))
+        # A broker keeps nothing for a subscriber that it has never seen.
+        if not watch.connected("mqtt-1", within_s=START_S):
+            msg = f"nobody listens at the demo's own broker after {START_S:g} s"
+            raise BoxError(msg)
+        stack.enter_context(spindle)
         if not told.headless:
             click.echo(_welcome(url, place))
         code = wait(box, end)
         pump.hush()
         spindle.hush()
-        said = {"pump-1": pump.produced, "spindle-1": spindle.acked}
+        said = {"pump-1": pump.produced, "spindle-1": spindle.produced}
         drained = watch.stored(said, within_s=DRAIN_S) and box.drained(DRAIN_S)
-        report = watch.report(said, fault_ns=cast.fault_ns)
+        report = watch.report(said, onset_ns=cast.onset_ns, fault_ns=cast.fault_ns)
     if told.headless or told.as_json:
         click.echo(json.dumps(report) if told.as_json else _lines(report))
     return code if drained else PROBLEM

@@ -12,6 +12,8 @@ import msgspec
 
 from edge.log import LocalLog
 from edge.logfile import LogError
+from edge.source import SourceError
+from edge.sources.usb_ports import comports, path_of
 from store.accounts import problems as unbalanced
 from store.box import DuckStore
 from store.port import Accounts
@@ -24,6 +26,7 @@ from wire.settings import Loaded
 
 CONNECT_S = 2.0
 FEW_HOURS = 24.0
+LANE = "lane/"  # what the names of lanes in the core's state begin with
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -53,8 +56,8 @@ def examine(config: Path) -> list[Finding]:
 
 def _sources(loaded: Loaded) -> Iterator[Finding]:
     for source in loaded.config.edge.sources:
-        if isinstance(source, SerialSource) and not source.port.startswith("usb:"):
-            yield _port(source.port if source.port.startswith("/") else str(loaded.path(source.port)))
+        if isinstance(source, SerialSource):
+            yield _port(loaded, source.port)
         elif isinstance(source, MqttSource):
             yield _broker(source.url)
         elif isinstance(source, ReplaySource):
@@ -62,7 +65,11 @@ def _sources(loaded: Loaded) -> Iterator[Finding]:
             yield _good("file", str(path)) if path.is_file() else _bad("file", f"there is no {path}")
 
 
-def _port(path: str) -> Finding:
+def _port(loaded: Loaded, port: str) -> Finding:
+    try:
+        path = path_of(port, comports) if port.startswith("usb:") else str(loaded.path(port))
+    except SourceError as error:
+        return _bad("serial port", str(error))
     if not Path(path).exists():
         return _bad("serial port", f"{path} is not there: is the device plugged in?")
     if not os.access(path, os.R_OK | os.W_OK):
@@ -116,18 +123,22 @@ def _stopped(loaded: Loaded, store: DuckStore) -> Iterator[Finding]:
     yield _good("box", "stopped")
     accounts = store.accounts()
     yield from _balance(accounts, unbalanced(accounts, store.counted()))
+    if not log_path(loaded).exists():  # opening it would make a new one, and an examination changes nothing
+        yield _bad("log", f"there is no {log_path(loaded)}, and the store was written from one: was it moved away?")
+        return
     try:
         with LocalLog.of(log_path(loaded), loaded.config.edge) as log:
             status = log.status()
     except LogError as error:
         yield _bad("log", str(error))
         return
-    lane = status.lane
-    stored = sum(account.rows for account in accounts if account.edge == lane.edge)
-    text = f"{lane.rows} rows committed = {stored} in the store + {lane.waiting} waiting + {lane.given_up} given up"
+    lane, stored = status.lane, sum(account.rows for account in accounts)
+    text = f"of {lane.rows} rows {lane.confirmed} were passed on, {lane.waiting} wait, {lane.given_up} gave way"
     # A crash between the store's commit and the log's own note leaves rows in both; the cursor skips them.
-    fits = lane.confirmed <= stored <= lane.confirmed + lane.waiting
-    yield Finding("log", not fits, text if fits else f"{text}: these do not add up")
+    # A log that took over from one that was moved away never held what that one passed on.
+    logs = sum(name.startswith(LANE) for name in store.resume().state)
+    fits = lane.confirmed <= stored and (stored <= lane.confirmed + lane.waiting or logs > 1)
+    yield Finding("log", not fits, text if fits else f"{text}, but the store took {stored}: these do not add up")
     if status.hours_left is not None and status.hours_left < FEW_HOURS:
         yield _bad("log", f"full in {status.hours_left:.1f} h at the present rate")
 

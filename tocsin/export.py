@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from tocsin.client import BoxError, Client
 from tocsin.reach import configured, reached
 
 FORMS: Mapping[str, Literal["csv", "parquet"]] = {".csv": "csv", ".parquet": "parquet"}
@@ -26,11 +25,10 @@ def write(config: Path, *, device: str, out: Path, start: str, end: str) -> int:
     end_ns = _ns(end, "--to") if end else EVER_NS
     with reached(configured(config)) as box:
         try:
-            if isinstance(box, Client):
-                return box.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
             return box.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
-        except (BoxError, OSError) as error:
-            raise ExportError(str(error)) from error
+        except OSError as error:
+            msg = f"{out} cannot be written: {error.strerror or error}"
+            raise ExportError(msg) from error
 
 
 def _ns(text: str, option: str) -> int:
@@ -40,4 +38,4 @@ def _ns(text: str, option: str) -> int:
         msg = f"{option}: expected a time such as 2026-05-01T06:00Z, got {text!r}"
         raise ExportError(msg) from error
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return int(when.timestamp()) * 1_000_000_000 + when.microsecond * 1000
+    return min(int(when.timestamp()) * 1_000_000_000 + when.microsecond * 1000, EVER_NS)

@@ -9,11 +9,12 @@ import click
 from wire.units import duration_ns
 
 OK, PROBLEM, USAGE = 0, 1, 2
+DEFAULT = Path("tocsin.toml")
 CONFIG = click.option(
     "-c",
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("tocsin.toml"),
+    default=DEFAULT,
     show_default=True,
     help="The one config file.",
 )

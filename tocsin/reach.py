@@ -1,11 +1,12 @@
 """Reaching a box from a command: its store while it is stopped, its API while it runs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from store.box import DuckStore
 from store.errors import StoreError, StoreLockedError
+from store.port import StoreFullError
 from tocsin.client import BoxError, Client
 from tocsin.places import store_path
 from wire.problem import SettingsError
@@ -26,14 +27,19 @@ def configured(config: Path) -> Loaded:
 
 @contextmanager
 def reached(loaded: Loaded) -> Iterator[DuckStore | Client]:
-    """The store of a stopped box, or the API of a running one. Raises ReachError."""
+    """The store of a stopped box, or the API of a running one. Raises ReachError, also for what either says inside."""
     try:
-        with DuckStore(path=store_path(loaded), read_only=True) as store:
-            yield store
-    except StoreLockedError as error:
-        yield _running(loaded, error)
-    except (StoreError, BoxError) as error:
+        with ExitStack() as stack:
+            yield _opened(loaded, stack)
+    except (StoreError, StoreFullError, BoxError) as error:
         raise ReachError(str(error)) from error
+
+
+def _opened(loaded: Loaded, stack: ExitStack) -> DuckStore | Client:
+    try:
+        return stack.enter_context(DuckStore(path=store_path(loaded), read_only=True))
+    except StoreLockedError as error:
+        return _running(loaded, error)
 
 
 def _running(loaded: Loaded, error: StoreLockedError) -> Client:

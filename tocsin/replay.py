@@ -9,15 +9,18 @@ from pathlib import Path
 import click
 import msgspec
 
+from store.errors import StoreError
 from tocsin.box import Box, BoxError
-from tocsin.run import ended
-from wire.config import Config, EdgeSettings, ReplaySource
+from tocsin.ending import ended
+from tocsin.options import DEFAULT
+from wire.config import Config, EdgeSettings, ReplaySource, Retention, WhenFull
 from wire.messages import SourceStatus
 from wire.problem import SettingsError
 from wire.settings import Loaded, load
 
 POLL_S = 0.05
 DRAIN_S = 3600.0
+FOR_EVER = Retention(readings_ns=2**62, scores_ns=2**62, alarms_ns=2**62)  # a recording may be older than a plant keeps
 
 
 class ReplayError(Exception):
@@ -46,7 +49,7 @@ def play(
         times="own",
     )
     try:
-        rules = load(config).config if config.exists() else Config()
+        rules = load(config).config if config.exists() or config != DEFAULT else Config()
     except SettingsError as error:
         raise ReplayError(str(error)) from error
     with tempfile.TemporaryDirectory(prefix="tocsin-replay-") as folder:
@@ -54,25 +57,28 @@ def play(
             rules,
             bus="local:log.sqlite",
             store="duckdb:store.duckdb",
-            edge=EdgeSettings(name="replay", sources=(source,)),
+            edge=EdgeSettings(name="replay", sources=(source,), when_full=WhenFull.REFUSE),
+            retention=FOR_EVER,
         )
         try:
             with ended() as end, Box(Loaded(config=settings, folder=Path(folder))) as box:
-                _until_over(box, end)
-                box.drained(DRAIN_S)
+                if _until_over(box, end) and not box.drained(DRAIN_S):
+                    raise ReplayError(box.failure() or f"scoring took longer than {DRAIN_S:g} s")
                 _tell(box, as_json=as_json)
-        except BoxError as error:
+        except (BoxError, StoreError) as error:
             raise ReplayError(str(error)) from error
 
 
-def _until_over(box: Box, end: threading.Event) -> None:
+def _until_over(box: Box, end: threading.Event) -> bool:
+    """Wait for the end of the recording; false if somebody ended it before."""
     while not end.wait(POLL_S):
         states = [state for _, state in box.reader.sources()]
         if any(state.state is SourceStatus.ENDED for state in states):
-            return
-        failed = [s for s in states if s.state in {SourceStatus.FAILED, SourceStatus.RETRYING}]
-        if failed:
-            raise ReplayError(failed[0].detail)
+            return True
+        failed = [s.detail for s in states if s.state in {SourceStatus.FAILED, SourceStatus.RETRYING}]
+        if trouble := box.failure() or box.no_room() or "".join(failed[:1]):
+            raise ReplayError(trouble)
+    return False
 
 
 def _tell(box: Box, *, as_json: bool) -> None:

@@ -2,21 +2,17 @@
 
 import logging
 import os
-import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from tocsin.box import Box, BoxError
-from tocsin.check import checked
+from tocsin.check import TOKEN, checked
+from tocsin.ending import ended
+from tocsin.options import OK, PROBLEM, USAGE
 from wire.problem import SettingsError
-
-OK, PROBLEM, USAGE = 0, 1, 2
-log = logging.getLogger(__name__)
 
 
 def up(path: Path, *, page: bool) -> int:
@@ -29,8 +25,8 @@ def up(path: Path, *, page: bool) -> int:
         return USAGE
     try:
         with ended() as end, Box(loaded) as box:
-            if page:
-                box.serve(token=os.environ.get("TOCSIN_TOKEN"))
+            if page and not end.is_set():
+                box.serve(token=os.environ.get(TOKEN) or None)
             return wait(box, end)
     except BoxError as error:
         click.echo(f"tocsin: {error}", err=True)
@@ -44,18 +40,6 @@ def wait(box: Box, end: threading.Event) -> int:
             click.echo(f"tocsin: {trouble}", err=True)
             return PROBLEM
     return OK
-
-
-@contextmanager
-def ended() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; the handlers that were there come back afterwards."""
-    event = threading.Event()
-    kept = {number: signal.signal(number, lambda *_: event.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 def begin_log(level: int = logging.INFO) -> None:

@@ -1,5 +1,7 @@
 """`tocsin simulate`: a simulated machine from words on a command line."""
 
+import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -10,8 +12,11 @@ from simulators.faults import FAULTS
 from simulators.fleet import MACHINES
 from simulators.rows import Machine
 from simulators.speak import speak as start
-from tocsin.run import ended
+from simulators.speaker import Speaker
+from tocsin.ending import ended
 from wire.messages import NS_PER_S
+
+CONNECT_S = 5.0
 
 
 class SimulateError(Exception):
@@ -46,26 +51,35 @@ def speak(
         machine = _faulty(machine, fault, Course(onset_ns=begun_ns + _ns(at_s), ramp_ns=_ns(ramp_s)))
     every_ns = _ns(every_s)
     rows = None if for_s is None else max(1, round(for_s / every_s))
-    to, _, where = target.partition(":")
-    url = urlsplit(target)
     try:
-        if to == "stdout":
-            line = start(machine, "stdout", every_ns=every_ns, rows=rows, start_ns=begun_ns)
-        elif to == "serial" and where:
-            line = start(machine, "serial", every_ns=every_ns, rows=rows, start_ns=begun_ns, link=Path(where))
-        elif to == "mqtt" and url.hostname:
-            line = start(machine, "mqtt", every_ns=every_ns, rows=rows, start_ns=begun_ns, url=target)
-        else:
-            msg = f'--to must be "stdout", "serial:PATH" or "mqtt://HOST:PORT", got {target!r}'
-            raise SimulateError(msg)
-        with ended() as end, line:
+        with ended() as end, _line(machine, target, every_ns=every_ns, rows=rows, start_ns=begun_ns) as line:
             while not end.is_set() and not line.finished(0.1):
                 pass
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of the pipe has gone; there is nobody to tell
-    except OSError as error:
+        # The reader of the pipe has gone; what Python still holds for it goes nowhere, or it would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError) as error:
         msg = f"cannot speak to {target}: {error}"
         raise SimulateError(msg) from error
+
+
+def _line(machine: Machine, target: str, *, every_ns: int, rows: int | None, start_ns: int) -> Speaker:
+    to, _, where = target.partition(":")
+    url = urlsplit(target)
+    if to == "stdout":
+        return start(machine, "stdout", every_ns=every_ns, rows=rows, start_ns=start_ns)
+    if to == "serial" and where:
+        link = Path(where)
+        if link.exists() and Path("/dev/pts") not in link.resolve().parents:
+            msg = f"{where} is there already and is no simulated port: name another path"
+            raise SimulateError(msg)
+        return start(machine, "serial", every_ns=every_ns, rows=rows, start_ns=start_ns, link=link)
+    if to == "mqtt" and url.hostname:
+        # The line itself waits for a broker without a word, which is right for a machine and not for a person.
+        socket.create_connection((url.hostname, url.port or 1883), timeout=CONNECT_S).close()
+        return start(machine, "mqtt", every_ns=every_ns, rows=rows, start_ns=start_ns, url=target)
+    msg = f'--to must be "stdout", "serial:PATH" or "mqtt://HOST:PORT", got {target!r}'
+    raise SimulateError(msg)
 
 
 def _machine(kind: str, *, device: str, seed: int) -> Machine:

@@ -5,14 +5,17 @@ import threading
 import time
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from types import TracebackType
 from typing import Self
 
-from store.port import Accounts, Reader
-from wire.messages import NS_PER_S
+from store.errors import StoreError
+from store.port import Accounts, Device, Reader
+from wire.messages import NS_PER_S, SourceStatus
 
 LOOK_S = 0.05
 RETRY_S = 0.2
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # our own page is behind no proxy
 
 
 class Watch:
@@ -41,14 +44,19 @@ class Watch:
         self._stop.set()
         self._threads[0].join()
 
-    def report(self, said: Mapping[str, int], *, fault_ns: int) -> dict[str, object]:
-        """The counts so far; `said` are the rows that machines produced, beside those this host's own source made."""
-        counts = self._counts()
-        others = sum(device.rows for device in self._reader.devices() if device.device not in said)
-        alarms = [alarm for _, alarm in sorted(self._shown.values(), key=lambda pair: pair[0])]
-        rung = [at for at, alarm in self._shown.values() if alarm["device"] == "pump-1" and at >= fault_ns]
-        before = [
-            at for at, a in self._shown.values() if a["device"] == "pump-1" and a["rule"] == "anomaly" and at < fault_ns
+    def report(self, said: Mapping[str, int], *, onset_ns: int, fault_ns: int) -> dict[str, object]:
+        """The counts so far; `said` are the rows that machines produced, beside those this host's own source made.
+
+        The fault begins at `onset_ns` and passes its stated severity at `fault_ns`: what rings for it before that
+        is 0 s late, and what rang before the onset did not ring for it.
+        """
+        counts, devices = self._settled()
+        others = sum(device.rows for device in devices if device.device not in said)
+        shown = sorted(self._shown.copy().values(), key=lambda pair: pair[0])
+        rung = [
+            at
+            for at, alarm in shown
+            if alarm["device"] == "pump-1" and str(alarm["rule"]).startswith(("anomaly", "limit:")) and at >= onset_ns
         ]
         return {
             "readings": {
@@ -59,11 +67,19 @@ class Watch:
             "duplicates": sum(c.duplicates + c.redelivered for c in counts),
             "dead": sum(c.dead for c in counts),
             "gaps": sum(c.gaps for c in counts),
-            "alarms": alarms,
+            "alarms": [alarm for _, alarm in shown],
             "first_stored_s": self._first.get("stored"),
             "first_score_s": self._first.get("scored"),
-            "fault_to_alarm_s": 0.0 if before else (min(rung) - fault_ns) / NS_PER_S if rung else None,
+            "fault_to_alarm_s": max(0, rung[0] - fault_ns) / NS_PER_S if rung else None,
         }
+
+    def connected(self, source: str, *, within_s: float) -> bool:
+        """Wait until a source is connected; false if that took longer."""
+        deadline = time.monotonic() + within_s
+        while not any(s.source == source and s.state is SourceStatus.CONNECTED for _, s in self._reader.sources()):
+            if time.monotonic() > deadline or self._stop.wait(LOOK_S):
+                return False
+        return True
 
     def stored(self, said: Mapping[str, int], *, within_s: float) -> bool:
         """Wait until as many rows of each machine are stored as it said; false if that took longer."""
@@ -75,12 +91,19 @@ class Watch:
             self._stop.wait(LOOK_S)
         return False
 
-    def _counts(self) -> list[Accounts]:
-        return self._reader.accounts()
+    def _settled(self) -> tuple[list[Accounts], list[Device]]:
+        """Accounts and devices of one moment: nothing was stored between the two questions."""
+        while True:
+            counts, devices = self._reader.accounts(), self._reader.devices()
+            if counts == self._reader.accounts():
+                return counts, devices
 
     def _count(self) -> None:
         while not self._stop.wait(LOOK_S) and len(self._first) < 2:  # noqa: PLR2004 -- stored and scored
-            counts = self._counts()
+            try:
+                counts = self._reader.accounts()
+            except StoreError:  # the box says so itself
+                continue
             since_s = (time.time_ns() - self._begun_ns) / NS_PER_S
             for name, found in (("stored", sum(c.stored for c in counts)), ("scored", sum(c.scored for c in counts))):
                 if found:
@@ -89,13 +112,13 @@ class Watch:
     def _listen(self) -> None:
         while not self._stop.is_set():
             try:
-                with urllib.request.urlopen(f"{self._url}/api/v1/events", timeout=30) as stream:  # noqa: S310 -- our own page
+                with _direct.open(f"{self._url}/api/v1/events", timeout=30) as stream:
                     for line in stream:
                         if line.startswith(b"data:"):
                             self._note(json.loads(line[5:]))
                         if self._stop.is_set():
                             return
-            except OSError:
+            except (OSError, HTTPException):
                 self._stop.wait(RETRY_S)
 
     def _note(self, told: dict[str, object]) -> None:
