@@ -65,6 +65,11 @@ def _enter(batch: Batch, at: Occasion, draft: Draft) -> Lane | None:
         facts = {"start": str(first), "end": str(last), "log": batch.log[:SHORT]}
         draft.panel(at).raise_(Notice("sequence", "sequence", edge.clock_ns, facts), edge.clock_ns)
         edge.event("sequence")
+    elif said is Admission.SET_BACK:
+        edge = draft.edge(at.edge)
+        facts = {"log": batch.log[:SHORT], "start": str(batch.seq), "end": str(known.last if known else 0)}
+        draft.panel(at).raise_(Notice("set-back", "set-back", batch.clock_ns, facts), batch.clock_ns)
+        edge.event("set-back")
     return lane
 
 

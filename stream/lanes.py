@@ -14,6 +14,7 @@ class Admission(StrEnum):
     AFTER_HOLE = "after-hole"
     FILLS_HOLE = "fills-hole"
     DUPLICATE = "duplicate"
+    SET_BACK = "set-back"
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -31,11 +32,19 @@ class Lane(msgspec.Struct, frozen=True):
         ('after-hole', ((2, 3),))
         >>> lane.admit(4, 0)[1].value, lane.admit(2, 0)[1].value
         ('duplicate', 'fills-hole')
+
+        Within a lane clocks rise with the numbers. A number that was seen with a clock later than all that was seen is
+        therefore no repetition: the log was put back to an older copy of itself, and gives its numbers a second time.
+
+        >>> lane.admit(4, 0)[1].value, lane.admit(4, 1)[1].value
+        ('duplicate', 'set-back')
         """
         if seq > self.last:
             hole = ((self.last + 1, seq - 1),) if seq > self.last + 1 else ()
             lane = Lane(seq, (self.holes + hole)[-HOLES:], max(self.clock_ns, clock_ns))
             return lane, Admission.AFTER_HOLE if hole else Admission.NEXT
+        if clock_ns > self.clock_ns:
+            return Lane(seq, (), clock_ns), Admission.SET_BACK
         for first, last in self.holes:
             if first <= seq <= last:
                 left = tuple(part for part in ((first, seq - 1), (seq + 1, last)) if part[0] <= part[1])

@@ -125,6 +125,14 @@ RULES: Mapping[str, Rule] = {
         "Look for a gap at the same time; check the bus.",
         quiet_ns=60 * NS_PER_S,
     ),
+    "set-back": Rule(
+        Priority.LOW,
+        "{device}: lane {log} goes on at batch {start}, though {end} was seen",
+        "The input log was put back to an older copy of itself.",
+        "What it had taken since that copy and not yet passed on is missing; what it takes now is kept.",
+        "Nothing, if a backup was put back; else ask who exchanged the log.",
+        quiet_ns=60 * NS_PER_S,
+    ),
     "state-lost": Rule(
         Priority.LOW,
         "{device}: its stored state could not be read and starts anew: {reason}",

@@ -31,6 +31,7 @@ _RULES = {
     "conflict": "Two edges claim this name",
     "gap": "Data was lost",
     "sequence": "Batches are missing",
+    "set-back": "The log is an older copy",
     "state-lost": "Watching started anew",
     "late": "Odd during the outage",
     "model": "Model is missing",

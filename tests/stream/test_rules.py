@@ -240,6 +240,22 @@ def test_batches_that_never_came_are_noticed_and_may_still_come() -> None:
     assert line.steps("sequence") == RISE_AND_FALL
 
 
+def test_a_log_put_back_to_an_older_copy_of_itself_is_heard_and_loses_nothing_new() -> None:
+    line = Line(core())
+    for seq in range(1, 9):
+        line.put(batch(seq, seq, [frame("pump-1", [seq], [1])]))
+    line.reload()
+    line.put(batch(5, 5, [frame("pump-1", [5], [1])]))  # still waiting in the copy, and known
+    assert line.duplicates == 1
+    line.put(batch(6, 100, [frame("pump-1", [100], [1])]))
+    line.put(batch(7, 101, [frame("pump-1", [101], [1])]))
+    assert line.duplicates == 1
+    assert line.alarms("set-back")[0].summary == "edge hall: lane aaaaaaaa goes on at batch 6, though 8 was seen"
+    line.put(batch(8, 200))
+    assert line.steps("set-back") == RISE_AND_FALL
+    assert not line.alarms("sequence")
+
+
 def test_a_silent_edge_rings_on_wall_time_and_returns_with_its_next_batch() -> None:
     line = Line(core())
     line.beat(0)
