@@ -11,7 +11,7 @@ from stream.chunk import Chunk
 from stream.device import LIVE_NS, Device
 from stream.grid import Grid, Rows
 from stream.health import feel, watch_stuck
-from stream.limits import check, fire, violations
+from stream.limits import Standing, check, fire, violations
 from stream.pace import channels_silent_after_ns, learn, silent_after_ns
 from stream.phrase import moment, quantity, span
 from stream.plan import Plan
@@ -82,7 +82,9 @@ class Attendant:
             self.late_findings.append(f"{bound.channel} {shown} beyond {bound.row[6:]} {limit} at {moment(at_ns)}")
         every = device.grid.every_ns if device.grid else plan.every_ns or device.pace.every_ns
         if every:
-            grid = device.late or Grid.cold(every, int(chunk.t_ns[0]), len(device.channels))
+            grid = device.late
+            if grid is None or grid.every_ns != every:
+                grid = Grid.cold(every, int(chunk.t_ns[0]), len(device.channels))
             device.late, rows, _ = grid.lay(chunk.t_ns, values, self.clock_ns, whole=False)
             running = self._running(rows, device.life.late_running)
             if running.size:
@@ -146,6 +148,7 @@ class Attendant:
         never = np.full(len(device.channels), -1)
         device.sense = replace(device.sense, newest_ns=never, since_ns=never, run=np.zeros_like(never), bad_ns=never)
         device.life = replace(device.life, older=0, newest_ns=-1)
+        device.limits = Standing.cold(self.plan)  # its times lie ahead of the device's clock now
 
     def _keep(self, rows: Rows) -> None:
         if rows.t_ns.size:

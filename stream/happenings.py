@@ -1,15 +1,16 @@
 """What the events of a batch mean: gaps, doubted clocks, sources that fail, input that no source could read."""
 
-from collections.abc import Mapping
+import msgspec
 
-from stream.alarms import Notice
+from stream.alarms import WHOLE, Notice
 from stream.attendant import Attendant
+from stream.claims import attend
 from stream.draft import Draft, Occasion
 from stream.phrase import moment
 from wire.messages import ClockDoubted, DeadLetter, Event, Gap, Refused, SourceState
 
 
-def happen(event: Event, at: Occasion, draft: Draft, at_work: Mapping[str, Attendant]) -> None:
+def happen(event: Event, at: Occasion, draft: Draft, at_work: dict[str, Attendant]) -> None:
     """Take one event; run events and texts are stored by others and mean nothing here."""
     if isinstance(event, Refused):
         at.out.append(
@@ -40,14 +41,18 @@ def _ring(
     device: str,
     at: Occasion,
     draft: Draft,
-    at_work: Mapping[str, Attendant],
+    at_work: dict[str, Attendant],
 ) -> None:
-    """Ring at the device where it is attended in this batch, else at the edge."""
+    """Ring at the device where it is known, else at the edge."""
+    if device != WHOLE and device not in at_work and (at.edge, device) in draft.devices:
+        at_work[device] = attend(device, at, draft)
     attendant = at_work.get(device)
     if attendant is not None:
         attendant.panel.raise_(notice, attendant.clock_ns)
         attendant.event(notice.rule)
         return
     record = draft.edge(at.edge)
+    if device != WHOLE:
+        notice = msgspec.structs.replace(notice, facts={**notice.facts, "device": device})
     draft.panel(at).raise_(notice, record.clock_ns)
     record.event(notice.rule)

@@ -71,7 +71,7 @@ def feel(sense: Sense, t_ns: I64, values: F64, plan: Plan, panel: Panel, *, cloc
         fresh = np.where(t_ns[:, None] > sense.newest_ns, values, np.nan)
         whole = whole and not np.isnan(fresh).any()
     noted = _note_whole(sense, t_ns, fresh, clock_ns) if whole else _note(sense, t_ns, fresh, clock_ns)
-    if bad_ns.max() >= 0:
+    if bad_ns.max() >= 0 or panel.any_stands("range:"):
         bad_ns = _clear_range(bad_ns, noted.newest_ns, plan, panel)
     return Felt(_with_bad(noted, bad_ns), values, fresh, whole)
 
@@ -190,9 +190,7 @@ def _ring_range(bad_ns: I64, bad: Bools, chunk: Chunk, plan: Plan, panel: Panel)
 
 
 def _clear_range(bad_ns: I64, newest_ns: I64, plan: Plan, panel: Panel) -> I64:
-    healed = (bad_ns >= 0) & (newest_ns - bad_ns >= RULES["range"].quiet_ns)
-    if not healed.any():
-        return bad_ns
+    healed = (newest_ns >= 0) & (newest_ns - bad_ns >= RULES["range"].quiet_ns)
     for index in np.flatnonzero(healed):
         panel.clear(plan.range_rules[index], int(newest_ns[index]))
     return np.where(healed, -1, bad_ns)

@@ -16,9 +16,10 @@ from tests.stream.plant import (
     batch,
     core,
     frame,
+    limits,
     score_times,
 )
-from wire.config import DeviceRule
+from wire.config import DeviceRule, Limits
 from wire.messages import (
     Action,
     Event,
@@ -61,11 +62,12 @@ def test_the_last_row_closes_one_interval_later_on_the_input_clock() -> None:
 
 
 def test_a_clock_set_back_by_an_hour_is_followed_after_a_while() -> None:
-    line = Line(core(DeviceRule(match="*", every_ns=S)))
-    line.run([20.0] * 30)
+    line = Line(core(DeviceRule(match="*", every_ns=S), limits(Limits(H=70.0))))
+    line.run([*[20.0] * 29, 99.0])
     for second in range(30, 180):
         line.beat(second, frame("pump-1", [second - 3600], [20]))
     assert score_times(line.scores())[-1] == 178 - 3600
+    assert line.steps("limit") == ["unacknowledged", "returned-unacknowledged"]
 
 
 def test_recorded_data_with_its_own_times_is_never_silent_and_jumps_ten_years() -> None:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from stream.health import Sense
 from stream.rules import RULES
 from tests.stream.plant import LATE_LANE, OTHER_LANE, T0, Line, S, batch, core, frame, limits
 from wire.config import Channel, DeviceRule, Limits
@@ -191,6 +192,16 @@ def test_a_value_out_of_physical_range_rings_counts_as_missing_and_returns() -> 
     assert max(float(np.nanmax(np.frombuffer(s.score, "<f4"))) for s in line.scores()[10:]) < 1
 
 
+def test_an_alarm_about_range_ends_though_its_memory_was_lost() -> None:
+    line = Line(core(DeviceRule(match="*", channels={"temperature": Channel(high=200)})))
+    line.run([20, 850])
+    device = line.state.devices["hall", "pump-1"].fork()
+    device.sense = Sense.cold(1)
+    line.state = msgspec.structs.replace(line.state, devices={("hall", "pump-1"): device})
+    line.run([20, 20], start=2)
+    assert line.steps("range") == RISE_AND_FALL
+
+
 def test_infinity_is_no_reading() -> None:
     line = Line(core())
     line.run([20, float("inf"), 20])
@@ -214,6 +225,16 @@ def test_a_gap_rings_low_and_returns_by_itself() -> None:
     alarm = line.alarms("gap")[0]
     assert (alarm.device, alarm.priority) == ("*", Priority.LOW)
     assert "40 rows lost" in alarm.summary
+
+
+def test_events_of_a_device_ring_there_once_it_is_known_and_else_at_the_edge_by_name() -> None:
+    line = Line(core())
+    gap = Gap("pump-1", T0, T0 + S, -1, "cable unplugged")
+    line.beat(0, events=[gap])
+    line.beat(1, frame("pump-1", [1], [1]))
+    line.beat(2, events=[gap])
+    assert [alarm.device for alarm in line.alarms("gap")] == ["*", "pump-1"]
+    assert all(alarm.summary.startswith("pump-1: an unknown number of rows lost") for alarm in line.alarms("gap"))
 
 
 def test_a_failed_source_rings_and_returns_when_it_is_connected() -> None:
