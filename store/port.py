@@ -101,7 +101,7 @@ class Reader(Protocol):
         """Column "score", and a column a channel with its contribution where the score came near the limit."""
 
     def alarms(self, *, device: str = "", active: bool = False, since_ns: int = 0, limit: int = 1000) -> list[Alarm]:
-        """The newest state of each alarm, newest change first; `active`: only those that still need a person."""
+        """The newest state of each alarm, newest change first; `active`: only those that are not normal."""
 
     def history(self, alarm_id: str) -> list[Alarm]:
         """Every state an alarm went through, oldest first."""
