@@ -1,0 +1,84 @@
+import csv
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from tests.tocsin.plant import ROWS, Up, recording, tocsin
+
+
+def rows_of(path: Path) -> list[tuple[float, ...]]:
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            head, *rows = csv.reader(file)
+        assert head == ["time", "temperature", "current"]
+        return [(float(a), float(b)) for _, a, b in rows]
+    table = pyarrow.parquet.read_table(path).to_pydict()
+    assert list(table) == ["time", "temperature", "current"]
+    return list(zip(table["temperature"], table["current"], strict=True))
+
+
+def export(config: Path, out: Path, *more: str) -> str:
+    result = tocsin("data", "export", "--device", "pump-1", "--out", out, "-c", config, *more)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_running_and_a_stopped_box_give_the_same_rows(
+    running: Up, stopped: Path, tmp_path: Path, suffix: str
+) -> None:
+    from_running, from_stopped = tmp_path / f"running.{suffix}", tmp_path / f"stopped.{suffix}"
+    assert export(running.config, from_running) == f"{from_running}: {ROWS} rows of pump-1\n"
+    assert export(stopped, from_stopped) == f"{from_stopped}: {ROWS} rows of pump-1\n"
+    assert from_running.read_bytes() == from_stopped.read_bytes()
+    expected = [tuple(map(float, line.split(",")[1:])) for line in recording().splitlines()[1:]]
+    assert rows_of(from_stopped) == expected
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == (
+        ["running.csv", "stopped.csv"] if suffix == "csv" else []
+    )
+
+
+def test_from_and_to_cut_out_a_stretch(running: Up, stopped: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cut.csv"
+    for config in (running.config, stopped):
+        # Without a zone a time is UTC; the end does not belong to it.
+        span = ("--from", "2026-05-01T06:00:20", "--to", "2026-05-01T08:00:30+02:00")
+        assert "20 rows" in export(config, out, *span)
+        times = [line.split(",")[0] for line in out.read_text().splitlines()[1:]]
+        assert (times[0], times[-1]) == ("2026-05-01T06:00:20.000000000Z", "2026-05-01T06:00:29.500000000Z")
+        assert f"{ROWS} rows" in export(config, out, "--to", "9999-12-31")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--device", "pump-2", "--out", "DIR/x.csv"), "pump-2"),
+        (("--device", "pump-1", "--out", "DIR/x.xlsx"), "name a file that ends in .csv or .parquet"),
+        (("--device", "pump-1", "--out", "DIR/x.csv", "--from", "May"), "--from: expected a time such as"),
+        (("--device", "pump-1", "--out", "DIR/none/x.csv"), "none/x.csv cannot be written: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_exported_is_a_sentence(
+    running: Up, stopped: Path, tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    for config in (running.config, stopped):
+        result = tocsin("data", "export", "-c", config, *(word.replace("DIR", str(tmp_path)) for word in words))
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert sentence in result.stderr
+        assert result.stderr.startswith("tocsin: ")
+    assert not [path for path in tmp_path.rglob("*") if "x." in path.name], "nothing half written stays behind"
+
+
+def test_a_box_that_never_ran_has_nothing_to_export(tmp_path: Path) -> None:
+    config = tmp_path / "tocsin.toml"
+    config.write_text('[[edge.sources]]\ntype = "host"\n')
+    result = tocsin("data", "export", "--device", "d", "--out", tmp_path / "d.csv", "-c", config)
+    assert result.exit_code == 1
+    assert "start the box once with `tocsin up`" in result.stderr
+
+
+def test_a_config_that_is_wrong_is_explained(tmp_path: Path) -> None:
+    result = tocsin("data", "export", "--device", "d", "--out", tmp_path / "d.csv", "-c", tmp_path / "none.toml")
+    assert result.exit_code == 1
+    assert "there is no such file" in result.stderr
