@@ -91,6 +91,11 @@ class Panel:
         """Whether the alarm of a rule is anything but normal."""
         return rule in self._alarms
 
+    def value(self, rule: str) -> float | None:
+        """The value that an alarm rang with."""
+        alarm = self._alarms.get(rule)
+        return alarm.value if alarm else None
+
     def any_stands(self, start: str) -> bool:
         """Whether a condition stands whose rule starts so."""
         return bool(self._alarms) and any(a.active for r, a in self._alarms.items() if r.startswith(start))

@@ -10,7 +10,7 @@ from stream.alarms import Notice, Panel
 from stream.chunk import Chunk
 from stream.device import LIVE_NS, Device
 from stream.grid import Grid, Rows
-from stream.health import feel, watch_stuck
+from stream.health import feel, rested, watch_stuck
 from stream.limits import Standing, check, fire, violations
 from stream.pace import channels_silent_after_ns, learn, silent_after_ns
 from stream.phrase import moment, quantity, span
@@ -68,6 +68,8 @@ class Attendant:
         if device.pace.learns:
             device.pace = learn(device.pace, t_ns, felt.fresh)
         self._lay(t_ns, felt.values, whole=felt.whole)
+        if not device.life.running:
+            device.sense = rested(device.sense)
         watch_stuck(device.sense, plan, panel, running=device.life.running)
         newest = max(device.life.newest_ns, int(t_ns[-1]))
         device.life = replace(device.life, heard_ns=self.clock_ns, newest_ns=newest)

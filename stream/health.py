@@ -20,6 +20,10 @@ LIVELY_SHARE = 0.99
 FROZEN_ROWS = 100
 FROZEN_NS = 10 * NS_PER_S
 STILL_LIVE_ROWS = 10
+# Where it is known when the machine runs, a coarse sensor may be judged by the longest repetition it ever showed.
+KNOWN_ROWS = 5000
+KNOWN_MOVES = 100
+UNHEARD_OF = 5
 FORGET_ROWS = 100_000
 
 
@@ -33,13 +37,14 @@ class Sense(msgspec.Struct, frozen=True):
     run: I64  # rows that repeated it
     rows: I64
     moved: I64  # rows that brought another value
+    longest: I64  # rows that one value was repeated before it moved again, at most
     bad_ns: I64  # sensor time of the newest value out of range
 
     @staticmethod
     def cold(channels: int) -> "Sense":
         """Nothing known."""
         never, zero = np.full(channels, -1), np.zeros(channels, dtype=np.int64)
-        return Sense(never, never, np.full(channels, np.nan), never, zero, zero, zero, never)
+        return Sense(never, never, np.full(channels, np.nan), never, zero, zero, zero, zero, never)
 
     def grown(self, channels: int) -> "Sense":
         """The same with room for new channels."""
@@ -76,9 +81,14 @@ def feel(sense: Sense, t_ns: I64, values: F64, plan: Plan, panel: Panel, *, cloc
     return Felt(_with_bad(noted, bad_ns), values, fresh, whole)
 
 
+def rested(sense: Sense) -> Sense:
+    """The machine is off: what stands still now says nothing of a sensor."""
+    return msgspec.structs.replace(sense, run=np.zeros_like(sense.run), since_ns=sense.newest_ns)
+
+
 def watch_stuck(sense: Sense, plan: Plan, panel: Panel, *, running: bool) -> None:
     """Ring for channels that repeat one value too long; a machine that is off may stand still."""
-    stuck = _stuck(sense, plan)
+    stuck = _stuck(sense, plan, running=running)
     for index in np.flatnonzero(stuck).tolist():
         name, value = plan.channels[index], float(sense.value[index])
         lasted = int(sense.newest_ns[index] - sense.since_ns[index])
@@ -88,11 +98,11 @@ def watch_stuck(sense: Sense, plan: Plan, panel: Panel, *, running: bool) -> Non
             notice = Notice(plan.stuck_rules[index], "stuck", onset, facts, channel=name, value=value)
             panel.raise_(notice, int(sense.newest_ns[index]))
     for index, rule in enumerate(plan.stuck_rules if panel.any_stands("stuck:") else ()):
-        if not stuck[index] and panel.stands(rule):
+        if not stuck[index] and panel.stands(rule) and panel.value(rule) != float(sense.value[index]):
             panel.clear(rule, int(sense.since_ns[index]))
 
 
-def _stuck(sense: Sense, plan: Plan) -> Bools:
+def _stuck(sense: Sense, plan: Plan, *, running: bool) -> Bools:
     lasted = sense.newest_ns - sense.since_ns
     said = plan.stuck_ns > 0
     frozen = said & (lasted >= plan.stuck_ns) & (sense.run > 0)
@@ -100,10 +110,15 @@ def _stuck(sense: Sense, plan: Plan) -> Bools:
         return frozen
     before = sense.rows - sense.run
     lively = (before >= LIVELY_ROWS) & (sense.moved >= LIVELY_SHARE * before)
+    still = ~said & (sense.run >= FROZEN_ROWS) & (lasted >= FROZEN_NS)
+    moving = sense.run < STILL_LIVE_ROWS
     # When nothing moves any more the machine stands or its gateway hangs: that is no stuck sensor.
-    if not (lively & (sense.run < STILL_LIVE_ROWS)).any():
-        return frozen
-    return frozen | (~said & lively & (sense.run >= FROZEN_ROWS) & (lasted >= FROZEN_NS))
+    if (lively & moving).any():
+        frozen |= still & lively
+    if running and plan.running is not None and moving.any():
+        known = (before >= KNOWN_ROWS) & (sense.moved >= KNOWN_MOVES)
+        frozen |= still & known & (sense.run >= UNHEARD_OF * sense.longest)
+    return frozen
 
 
 def _note_whole(sense: Sense, t_ns: I64, values: F64, clock_ns: int) -> Sense:
@@ -123,6 +138,7 @@ def _note_whole(sense: Sense, t_ns: I64, values: F64, clock_ns: int) -> Sense:
             np.where(any_moved, after, sense.run + rows),
             sense.rows + rows,
             sense.moved + moved,
+            _longest(sense, changed),
             sense.bad_ns,
         )
     )
@@ -149,9 +165,20 @@ def _note(sense: Sense, t_ns: I64, values: F64, clock_ns: int) -> Sense:
             np.where(any_moved, counts[-1] - counts[at, every], sense.run + counts[-1]),
             sense.rows + counts[-1],
             sense.moved + changed.sum(axis=0),
+            _longest(sense, changed),
             sense.bad_ns,
         )
     )
+
+
+def _longest(sense: Sense, changed: Bools) -> I64:
+    moves = changed.any(axis=0)
+    longest = np.where(moves, np.maximum(sense.longest, sense.run + changed.argmax(axis=0)), sense.longest)
+    repeats = changed.shape[0] - changed.sum(axis=0)
+    for index in np.flatnonzero(moves & (repeats > longest)):
+        between = np.diff(np.flatnonzero(changed[:, index])) - 1
+        longest[index] = max(int(longest[index]), int(between.max(initial=0)))
+    return longest
 
 
 def _remembered(sense: Sense) -> Sense:

@@ -23,7 +23,7 @@ VERSIONS: Mapping[str, int] = {
     "channels": 1,
     "life": 1,
     "pace": 1,
-    "sense": 1,
+    "sense": 2,
     "limits": 1,
     "grid": 1,
     "late": 1,

@@ -180,6 +180,30 @@ def test_a_lively_sensor_that_freezes_beside_lively_ones_is_found_without_config
     assert line.steps("stuck") == RISE_AND_FALL
 
 
+def test_a_coarse_sensor_is_judged_by_its_longest_repetition_where_it_is_known_when_the_machine_runs() -> None:
+    chance = np.random.default_rng(6)
+    values = np.column_stack([np.ones(6500), np.round(chance.normal(size=6500)), np.round(chance.normal(size=6500))])
+    values[2000:3000] = [0, 3, 3]
+    values[6000:6300, 1] = values[5999, 1]
+    for condition, expected in (("on > 0.5", ["stuck:b", "stuck:b"]), (None, [])):
+        line = Line(core(DeviceRule(match="*", every_ns=S, model="off", running_when=condition)))
+        for start in range(0, 6500, 25):
+            rows = values[start : start + 25]
+            line.beat(start + 25, frame("pump-1", range(start, start + 25), rows, ("on", "b", "c")))
+        assert [alarm.rule for alarm in line.alarms("stuck") if alarm.channel != "on"] == expected
+
+
+def test_a_stuck_sensor_is_not_taken_for_healed_because_the_machine_was_off() -> None:
+    said = {"temperature": Channel(stuck_after_ns=8 * S)}
+    line = Line(core(DeviceRule(match="*", every_ns=S, running_when="on > 0.5", channels=said)))
+    for second in range(60):
+        on = float(not 30 <= second < 40)
+        line.beat(second, frame("pump-1", [second], [[on, 20.0]], ("on", "temperature")))
+    assert line.steps("stuck") == ["unacknowledged"]
+    line.beat(60, frame("pump-1", [60], [[1.0, 21.0]], ("on", "temperature")))
+    assert line.steps("stuck") == RISE_AND_FALL
+
+
 def test_a_value_out_of_physical_range_rings_counts_as_missing_and_returns() -> None:
     said = Channel(uom="°C", low=-50, high=200)
     line = Line(core(DeviceRule(match="*", every_ns=S, channels={"temperature": said})))
