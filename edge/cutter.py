@@ -6,6 +6,7 @@ import msgspec
 
 from edge.frames import Framer, SingleRule
 from edge.lane import Draft
+from edge.roster import Roster
 from edge.tally import Tally
 from wire.config import Config, channel
 from wire.messages import NS_PER_S, Event, Frame
@@ -43,13 +44,14 @@ class Cutter:
         self._future_ns = future_ns
         self._single = single
         self._stamps: dict[str, int] = {}
+        self._roster = Roster()
 
     def cut(self, arrivals: Iterable[Timed], *, events: Iterable[Event] = (), redelivered: Iterable[Timed] = ()) -> Cut:
         """Drafts of at most about BATCH_BYTES each, in the order of arrival.
 
         Raises TypeError, ValueError or OverflowError when an arrival holds what no frame can.
         """
-        framer = Framer(self._single)
+        framer = Framer(self._single, self._roster)
         tally = Tally()
         moved = 0
         for event in events:

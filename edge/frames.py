@@ -4,10 +4,11 @@ import sys
 from array import array
 from collections.abc import Callable
 
+from edge.roster import Roster
 from wire.messages import Frame
 
 FRAME_BYTES = 256 * 1024  # a frame is cut at this size, so that batches can be
-CHANNELS = 10_000  # of one row
+SINGLE_MAX = 3.4028234663852886e38  # beyond it a single float is infinite
 
 _Key = tuple[str, tuple[str, ...], bool]
 SingleRule = Callable[[str, tuple[str, ...]], bool]
@@ -30,11 +31,12 @@ class OpenFrame:
         """The finished frame. Raises TypeError, ValueError or OverflowError for what is no number or no channel."""
         device, channels, own = self.key
         times = array("q", self.t_ns)
-        values = array("f" if self.single else "d", self.values)
+        single = self.single and not any(abs(value) > SINGLE_MAX for value in self.values)
+        values = array("f" if single else "d", self.values)
         if sys.byteorder == "big":
             times.byteswap()
             values.byteswap()
-        return Frame(device, channels, times.tobytes(), values.tobytes(), "f4" if self.single else "f8", own)
+        return Frame(device, channels, times.tobytes(), values.tobytes(), "f4" if single else "f8", own)
 
 
 class Framer:
@@ -43,14 +45,15 @@ class Framer:
     An equal stamp is moved by 1 ns and counted in `moved`; an older row starts another frame.
     """
 
-    def __init__(self, single: SingleRule) -> None:
+    def __init__(self, single: SingleRule, roster: Roster) -> None:
         self.moved = 0
         self._single = single
+        self._roster = roster
         self._open: dict[_Key, OpenFrame] = {}
         self._all: list[OpenFrame] = []
 
     def add(self, device: str, channels: tuple[str, ...], values: tuple[float, ...], t_ns: int, own: bool) -> None:  # noqa: FBT001 (once a row: keywords cost a tenth of the speed)
-        """Lay one row. Raises ValueError if the values do not fit the channels."""
+        """Lay one row. Raises ValueError if the values do not fit the channels, or these are too many."""
         key = (device, channels, own)
         frame = self._open.get(key)
         if frame is None:
@@ -76,10 +79,7 @@ class Framer:
         return [frame.close() for frame in self._all if frame.t_ns]
 
     def _begin(self, key: _Key) -> OpenFrame:
-        if len(key[1]) > CHANNELS:
-            msg = f"a row of {len(key[1])} channels, at most {CHANNELS} are taken"
-            raise ValueError(msg)
-        "".join((key[0], *key[1])).encode()  # half a surrogate pair would only be noticed when the batch is packed
+        self._roster.enter(key[0], key[1])
         frame = self._open[key] = OpenFrame(key, single=self._single(key[0], key[1]))
         self._all.append(frame)
         return frame

@@ -12,10 +12,11 @@ from edge.linewatch import LineWatch
 from edge.log import LocalLog
 from edge.waiting import WaitingRoom
 from wire.config import Config
-from wire.messages import Gap, Refused, SourceState
-from wire.ports import Arrival, Receipt
+from wire.messages import Event, Gap, Refused, SourceState
+from wire.ports import Arrival, Receipt, Row
 
 _MISFIT = (TypeError, ValueError, OverflowError, AttributeError)  # what packing says of values that are none
+MAX_DEVICE = 200  # characters kept of a name with which something is wrong
 
 
 class Grouped(msgspec.Struct, frozen=True):
@@ -101,12 +102,33 @@ class Grouping:
             return self._cutter.cut(sound, events=gaps, redelivered=again)
 
     def _sound(self, one: Timed) -> Timed:
+        arrival = one.arrival
+        if not self._misfit(one):
+            return one
+        rows: list[Row] = []
+        events: list[Event] = []
+        refused: Refused | None = None
+        for part in (*arrival.rows, *arrival.events):
+            is_row = isinstance(part, Row)
+            of = msgspec.structs.replace(arrival, rows=(part,) if is_row else (), events=() if is_row else (part,))
+            if reason := self._misfit(Timed(of, one.at_ns)):
+                refused = msgspec.structs.replace(refused, count=refused.count + 1) if refused else _refused(of, reason)
+            elif isinstance(part, Row):
+                rows.append(part)
+            else:
+                events.append(part)
+        told = (*events, refused) if refused else events
+        return Timed(msgspec.structs.replace(arrival, rows=rows, events=told), one.at_ns)
+
+    def _misfit(self, one: Timed) -> str:
         try:
             self._cutter.cut([one])
         except _MISFIT as error:
-            arrival = one.arrival
-            reason = f"no row can hold it: {error}".encode("utf-8", "backslashreplace").decode()
-            body = repr(arrival.rows[:1] or arrival.events[:1]).encode("utf-8", "backslashreplace")
-            refused = Refused(source=arrival.source, reason=reason, body=body, count=len(arrival.rows) or 1)
-            return Timed(Arrival(arrival.source, events=(refused,), receipt=arrival.receipt), one.at_ns)
-        return one
+            return f"no row can hold it: {error}".encode("utf-8", "backslashreplace").decode()
+        return ""
+
+
+def _refused(of: Arrival, reason: str) -> Refused:
+    body = repr(of.rows or of.events).encode("utf-8", "backslashreplace")
+    device = of.rows[0].device[:MAX_DEVICE].encode("utf-8", "backslashreplace").decode() if of.rows else ""
+    return Refused(source=of.source, reason=reason, body=body, device=device)

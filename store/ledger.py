@@ -95,7 +95,7 @@ class Ledger:
         known = self._device(device)
         if known is None or known.channels == channels:
             return channels
-        return known.channels + tuple(name for name in channels if name not in known.channels)
+        return tuple(dict.fromkeys((*known.channels, *channels)))
 
     def note_frame(self, edge: str, frame: Frame, channels: tuple[str, ...]) -> None:
         """Add a frame's rows to its device, which has these channels with it."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+WIDEST = 1024  # columns that rows are widened to; wider tables take more memory than the database may use
 MOST_PER_DEVICE = 256  # then rows are widened to the device's whole channel list, so that subsets cannot pile up
 
 
@@ -53,7 +54,7 @@ class SetBook:
         found = self._sets.get((edge, device, channels))
         if found is not None:
             return Place(found)
-        if self._per_device.get(device, 0) < MOST_PER_DEVICE:
+        if self._per_device.get(device, 0) < MOST_PER_DEVICE or len(known) > WIDEST:
             return Place(self._add(edge, device, channels))
         whole = tuple(known)
         wide = self._sets.get((edge, device, whole)) or self._add(edge, device, whole)

@@ -1,21 +1,24 @@
 """JSON objects as rows: nested names become "a.b", booleans 0 and 1, null and NaN missing, strings text."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite, isnan, nan
 
 import msgspec
 
-from edge.sources.parsed import MAX_NAME, MAX_NUMBERS, NOT_TEXT, Outcome, Parsed, Unread
+from edge.sources.parsed import BAD_NAME, MAX_NUMBERS, NOT_TEXT, Outcome, Parsed, Unread, is_name
 from edge.sources.times import nanoseconds
 
 MAX_DEPTH = 32
 _decoder = msgspec.json.Decoder()
+_KEY = re.compile(rb'"[ \t\r\n]*:')
 
 
 _Leaf = float | str | bool | None
 _TOO_DEEP = Unread(reason="JSON nested too deeply")
 _UNDECODED = Unread(reason=NOT_TEXT)
+_TWICE = Unread(reason="two values of one name")
 
 
 class JsonFields:
@@ -40,7 +43,12 @@ class JsonFields:
         if not isinstance(decoded, dict):
             return Unread(reason="JSON, but no object")
         leaves = _leaves(decoded)
-        return leaves if isinstance(leaves, Unread) else self._row(leaves)
+        if isinstance(leaves, Unread):
+            return leaves
+        # Without lists a flat object that repeats no key has as many keys as leaves; only others are looked at twice.
+        if (b"[" in line or len(_KEY.findall(line)) != len(leaves)) and _repeats(line):
+            return _TWICE
+        return self._row(leaves)
 
     def _row(self, leaves: dict[str, _Leaf]) -> Outcome:
         claim = leaves.pop(self._time_field, None)
@@ -99,15 +107,29 @@ def _decode_with_nan(line: bytes) -> object:
     return decoded
 
 
+def _repeats(line: bytes) -> bool:
+    """Whether an object holds a key twice, of which decoders keep the last without a word."""
+    twice = False
+
+    def note(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        nonlocal twice
+        found = dict(pairs)
+        twice = twice or len(found) < len(pairs)
+        return found
+
+    json.loads(line.decode(), object_pairs_hook=note)
+    return twice
+
+
 def _leaves(decoded: Mapping[object, object]) -> dict[str, _Leaf] | Unread:
     leaves: dict[str, _Leaf] = {}
     for name, leaf in _walk("", decoded, 0):
         if isinstance(leaf, Unread):
             return leaf
         if name in leaves:
-            return Unread(reason="two values of one name")
-        if not name.strip() or len(name) > MAX_NAME:
-            return Unread(reason=f"a name is empty or over {MAX_NAME} characters")
+            return _TWICE
+        if not is_name(name):
+            return Unread(reason=BAD_NAME)
         if len(leaves) == MAX_NUMBERS:
             return Unread(reason=f"more than {MAX_NUMBERS} values")
         leaves[name] = leaf

@@ -7,7 +7,7 @@ from edge.sources.line_reader import MAX_TEXT, Harvest
 from edge.sources.lines import HEAD_BYTES
 from edge.sources.mqtt_topics import Place, TopicPattern
 from edge.sources.numbers import number
-from edge.sources.parsed import MAX_NAME, Outcome, Parsed, Unread
+from edge.sources.parsed import BAD_NAME, MAX_NAME, Outcome, Parsed, Unread, is_name
 from wire.messages import Event, Refused, Text
 from wire.ports import Row
 
@@ -46,13 +46,15 @@ class MessageReader:
             return Unread(reason="topic is not UTF-8")
         if place is None:
             return Unread(reason=f"topic {topic[:MAX_NAME]} does not fit the pattern {self._topics.pattern}")
+        if not is_name(place.device) or not (place.channel is None or is_name(place.channel)):
+            return Unread(reason=f"topic {topic[:MAX_NAME]}: {BAD_NAME}")
         if len(payload) > MAX_PAYLOAD:
             return Unread(reason=f"topic {topic[:MAX_NAME]}: payload larger than {MAX_PAYLOAD} bytes")
         outcome = _bare(place.channel, payload) if place.channel is not None else self._mapping.parse(payload)
         return Unread(reason=f"topic {topic[:MAX_NAME]}: {outcome.reason}") if isinstance(outcome, Unread) else outcome
 
     def _refused(self, reason: str, payload: bytes, place: Place | None) -> Refused:
-        device = place.device if place is not None else ""
+        device = place.device[:MAX_NAME] if place is not None else ""
         return Refused(self._source, reason, payload[:HEAD_BYTES], 1, len(payload), device=device)
 
 

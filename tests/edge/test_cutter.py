@@ -178,3 +178,20 @@ def test_a_time_that_a_source_left_open_becomes_the_time_of_arrival() -> None:
 def test_what_no_frame_can_hold_is_an_error(bad: Row) -> None:
     with pytest.raises(ValueError, match=r"values|channels|surrogates"):
         cutter().cut([Timed(Arrival("s", [bad]), NOW)])
+
+
+def test_a_number_too_large_for_single_precision_stays_what_it_is() -> None:
+    large = Row("d", ("b",), (1e39,))
+    cut = cutter().cut([Timed(Arrival("s", [row(1.5, channels=("b",))]), NOW), Timed(Arrival("s", [large]), NOW + 1)])
+    (frame,) = frames_of(cut)
+    assert (frame.dtype, [values for _, values in laid(frame)]) == ("f8", [(1.5,), (1e39,)])
+
+
+def test_a_device_that_sends_values_as_names_is_stopped_at_a_bound_and_others_are_not() -> None:
+    there = cutter()
+    for number in range(1024):
+        there.cut([Timed(Arrival("s", [row(1, channels=(f"at-{number}",))]), NOW)])
+    with pytest.raises(ValueError, match="more than 1024 channels of one device"):
+        there.cut([Timed(Arrival("s", [row(1, channels=("at-1024",))]), NOW)])
+    kept = there.cut([Timed(Arrival("s", [row(1, channels=("at-7",)), row(1, device="other")]), NOW)])
+    assert [frame.device for frame in frames_of(kept)] == ["d", "other"]
