@@ -12,6 +12,7 @@ from edge.source import SourceError
 from edge.sources.formats import parser
 from edge.sources.line_reader import Harvest, LineReader
 from edge.sources.offer import offer
+from edge.sources.standstill import Standstill, asleep_s
 from edge.sources.usb_ports import Port, check, comports, inventory, path_of
 from wire.config import Config, SerialSource
 from wire.ports import Arrival, Intake
@@ -35,7 +36,8 @@ class SerialPort:
 
     A port has no acknowledgement. While the outbox refuses, this source stops reading: the kernel's buffer fills (a
     few KiB), then the device is held by its flow control or, without one, its bytes are lost. That is what `refuse`
-    means for serial. Names from a CSV header are kept when the port is opened again.
+    means for serial. A port that said more than the kernel kept while nobody read, or while the machine was suspended,
+    is opened anew, so that a gap tells of it. Names from a CSV header are kept when the port is opened again.
     """
 
     acknowledged = False
@@ -47,6 +49,7 @@ class SerialPort:
         name: str,
         listed: Callable[[], Sequence[Port]] = comports,
         monotonic_s: Callable[[], float] = time.monotonic,
+        asleep_s: Callable[[], float] = asleep_s,
     ) -> None:
         check(settings.port)
         self.name = name
@@ -54,6 +57,7 @@ class SerialPort:
         self._parser = parser(settings)
         self._listed = listed
         self._monotonic_s = monotonic_s
+        self._asleep_s = asleep_s
 
     def run(self, intake: Intake, stop: threading.Event, connected: Callable[[str], None]) -> None:
         """Open the port and put what it says until stopped; raises SourceError when it is lost."""
@@ -83,10 +87,14 @@ class SerialPort:
         connected: Callable[[], None],
     ) -> None:
         opened_s = self._monotonic_s()
+        standstill = Standstill(monotonic_s=self._monotonic_s, asleep_s=self._asleep_s)
         in_step = False
         quiet_s = max(QUIET_S, QUIET_CHARACTERS * 10 / self._settings.baud)
         while not stop.is_set():
             data = self._received(port, stop)
+            if missed_s := standstill.missed_s(len(data)):
+                msg = f"{self._settings.port} was not read for {missed_s:.0f} s, and the kernel keeps less than that"
+                raise SourceError(msg)
             now_s = self._monotonic_s()
             harvest = reader.feed(data, now_s=now_s, quiet_before=now_s - opened_s >= quiet_s)
             # Told only now, so that the line which was torn by the opening lies inside the gap that this ends.

@@ -14,6 +14,7 @@ from edge.sources.serial_port import SerialPort, build
 from tests.edge.sources.fakes import KeepingIntake, running, until
 from wire.config import Config, SerialSource
 from wire.messages import Refused
+from wire.ports import Arrival
 
 
 class Pty:
@@ -191,6 +192,55 @@ def test_stopping_ends_a_source_whose_outbox_is_full(pty: Pty) -> None:
         until(lambda: intake.refusals > 0)
         run.stop.set()
         assert run.ended() is None
+
+
+class Busy(KeepingIntake):
+    """Stands still for 5 s at each row, while the device says `meanwhile`."""
+
+    def __init__(self, pty: Pty, meanwhile: bytes, *, asleep_s: float = 0.0) -> None:
+        super().__init__()
+        self._now_s, self.slept_s = 1.0, 0.0
+        self._pty, self._meanwhile, self._asleep_s = pty, meanwhile, asleep_s
+
+    def put(self, arrival: Arrival) -> None:
+        super().put(arrival)
+        self._now_s += 5.0
+        self.slept_s += self._asleep_s
+        self._pty.say(self._meanwhile)
+        self._meanwhile = b""
+
+    def now_s(self) -> float:
+        self._now_s += 0.1
+        return self._now_s
+
+
+def watched(pty: Pty, intake: Busy) -> SerialPort:
+    settings = SerialSource(port=pty.path, device="pump-1", channels=("a", "b"))
+    return SerialPort(settings, name="line-1", monotonic_s=intake.now_s, asleep_s=lambda: intake.slept_s)
+
+
+def test_a_line_that_said_more_than_the_kernel_keeps_while_nobody_read_counts_as_lost(pty: Pty) -> None:
+    intake = Busy(pty, b"3,4\n" * 1020)
+    with running(watched(pty, intake), intake) as run:
+        pty.say(b"\n1,2\n")
+        error = run.ended()
+    assert str(error) == f"{pty.path} was not read for 5 s, and the kernel keeps less than that"
+    assert [row.values for row in intake.rows] == [(1.0, 2.0)]
+
+
+def test_a_standstill_that_the_kernel_outlasts_loses_nothing(pty: Pty) -> None:
+    intake = Busy(pty, b"3,4\n" * 100)
+    with running(watched(pty, intake), intake):
+        pty.say(b"\n1,2\n")
+        until(lambda: len(intake.rows) == 101)
+
+
+def test_a_line_counts_as_lost_while_the_machine_was_suspended(pty: Pty) -> None:
+    intake = Busy(pty, b"", asleep_s=60.0)
+    with running(watched(pty, intake), intake) as run:
+        pty.say(b"\n1,2\n")
+        error = run.ended()
+    assert "was not read for 65 s" in str(error)
 
 
 def test_line_noise_disturbs_nothing_but_itself(pty: Pty) -> None:
