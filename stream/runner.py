@@ -142,26 +142,35 @@ class BoxRunner:
         return Outcomes((), (letter,), 0, ())
 
     def _stored(self, commit: Commit, stop: threading.Event) -> bool:
+        refused = False
         while True:
             try:
                 self._store.write(commit)
             except StoreFullError as error:
+                if not refused:
+                    log.warning("scoring stands still: %s", error)
+                refused = True
                 self._note(state=RunnerState.STORE_FULL, last_error=str(error))
                 self._retain(self._clock_ns())
                 if stop.wait(self._pauses.full_s):
                     return False
             else:
+                if refused:
+                    log.info("the store takes writes again")
                 return True
 
     def _rest(self, state: CoreState, *, at_end: bool, stop: threading.Event) -> None:
         now_ns = self._clock_ns()
-        if now_ns >= self._retain_due_ns:
-            self._retain_due_ns = now_ns + int(self._pauses.retain_s * NS_PER_S)
+        retain_ns, tick_ns = (int(pause_s * NS_PER_S) for pause_s in (self._pauses.retain_s, self._pauses.tick_s))
+        # A clock that was set back would put off what is due until it is there again.
+        if not self._retain_due_ns - retain_ns <= now_ns < self._retain_due_ns:
+            self._retain_due_ns = now_ns + retain_ns
             self._retain(now_ns)
         if not at_end:
             return
-        tick_ns = int(self._pauses.tick_s * NS_PER_S)
-        if now_ns >= self._tick_due_ns and self._core.overdue(state, now_ns - tick_ns):
+        if not self._tick_due_ns - tick_ns <= now_ns < self._tick_due_ns and self._core.overdue(
+            state, now_ns - tick_ns
+        ):
             self._tick_due_ns = now_ns + tick_ns
             self._tick(now_ns)
         stop.wait(self._pauses.group_s)

@@ -97,7 +97,10 @@ def test_an_input_the_core_fails_on_is_kept_whole_and_its_neighbours_go_on(caplo
     assert rung == ["sequence"]
 
 
-def test_a_full_store_gets_the_same_commit_again_and_nothing_is_confirmed_before() -> None:
+def test_a_full_store_gets_the_same_commit_again_and_nothing_is_confirmed_before(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="stream.runner")
     log, store = MemoryLog(), MemoryStore(full=3)
     for body in _batches(4):
         log.add(body)
@@ -105,6 +108,21 @@ def test_a_full_store_gets_the_same_commit_again_and_nothing_is_confirmed_before
     assert [commit.cursor for commit in store.refused] == [store.commits[0].cursor] * 3
     assert log.confirmed == [commit.cursor for commit in store.commits]
     assert len(store.retained) >= 3
+    assert caplog.messages == ["scoring stands still: only 3 MB left", "the store takes writes again"]
+
+
+def test_a_clock_set_back_by_an_hour_puts_off_no_retention() -> None:
+    log, store, stop = MemoryLog(), MemoryStore(), threading.Event()
+    times = [T0, T0 + S, T0 - 3600 * S, T0 - 3599 * S, T0 - 3299 * S]
+
+    def clock() -> int:
+        now_ns = times.pop(0)
+        if not times:
+            stop.set()
+        return now_ns
+
+    BoxRunner(log, inbox=log, store=store, core=core(), clock_ns=clock, pauses=FAST).run(stop)
+    assert store.retained == [T0, T0 - 3600 * S, T0 - 3299 * S]
 
 
 def test_a_full_store_is_visible_and_the_runner_can_be_stopped() -> None:

@@ -11,7 +11,7 @@ from models.online import Online
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.inputs import Item
-from tests.stream.plant import DAY_RULES, Distance, encoded, lively_day
+from tests.stream.plant import DAY_RULES, LATE_LANE, Distance, Line, batch, core, encoded, frame, lively_day
 from wire.config import Config
 from wire.messages import Alarm, Outcome, Scores
 
@@ -72,11 +72,11 @@ def test_the_self_learning_detector_keeps_the_promise_too() -> None:
 
 
 def test_a_step_leaves_the_state_it_was_given_as_it_was() -> None:
-    core, day = _core(), lively_day(2)
-    state, _ = core.step(core.cold(), list(enumerate(day[:100])))
-    before = core.dump(state)
-    core.step(state, list(enumerate(day[100:])))
-    assert core.dump(state) == before
+    steady, day = _core(), lively_day(2)
+    state, _ = steady.step(steady.cold(), list(enumerate(day[:100])))
+    before = steady.dump(state)
+    steady.step(state, list(enumerate(day[100:])))
+    assert steady.dump(state) == before
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -88,3 +88,21 @@ def test_a_replay_of_what_was_seen_counts_as_duplicates_and_does_nothing(seed: i
     assert (second.duplicates, second.outcomes, second.accepted) == (len(batches), [], [])
     assert core.dump(again) == core.dump(state)
     assert len(first.accepted) + first.duplicates == len(batches)
+
+
+def test_a_channel_that_appears_after_waiting_rows_of_a_learnt_device_gives_the_same_in_one_step() -> None:
+    line = Line(core())
+    line.run([20.0] * 60)
+    assert line.state.devices["hall", "pump-1"].watch.warm == 1.0
+    items: list[Item] = [
+        batch(61, 60, [frame("pump-1", [60, 61], [20, 21])]),
+        batch(62, 62, [frame("pump-1", [62], [[22, 1]], ("temperature", "flow"))]),
+        batch(1, -90, [frame("pump-1", range(-100, -95), [20] * 5)], log=LATE_LANE, late=True),
+        batch(63, 63, [frame("pump-1", [63], [[23, 1]], ("temperature", "flow"))]),
+    ]
+    _, together = line.core.step(line.state, list(enumerate(items)))
+    apart: list[Outcome] = []
+    for item in items:
+        apart += line.put(item)
+    assert encoded(together.outcomes) == encoded(apart)
+    assert [len(o.channels) for o in apart if isinstance(o, Scores)] == [1]
