@@ -52,7 +52,8 @@ def retain(pen: Pen, retention: Retention, room: Room, now_ns: int) -> None:
     while missing := room.missing(pen.con):
         oldest_ns = _oldest(pen)
         if missing >= used(pen.con) or oldest_ns is None or oldest_ns + DAY_NS > now_ns - DAY_NS:
-            _log.warning("the disk is nearly full, and dropping readings older than a day would not make the room")
+            # Asked again every few seconds while the store refuses writes, which is told already.
+            _log.debug("the disk is nearly full, and dropping readings older than a day would not make the room")
             return
         _drop_day(pen, oldest_ns + DAY_NS)
 
