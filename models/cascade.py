@@ -19,7 +19,8 @@ class Trail(msgspec.Struct, frozen=True):
     """The cascade after each row of the open block: (rows, ..., c, D)."""
 
     raw: F64  # in units from the first place
-    jump: F64  # cleaned row minus the fastest level before it
+    jump: F64  # row minus the fastest level before it
+    kept: F64  # so much of the jump is followed
     first: F64  # fastest level before the block, (c, D)
     level: F64
     restless: F64
@@ -63,6 +64,7 @@ def run(memory: Memory, spread: F64, precision: F64, limit: F64, fresh: Bools) -
         raw=x,
         first=memory["level"][0].copy(),
         jump=np.empty_like(x),
+        kept=np.empty_like(x),
         level=np.empty((n, *level.shape)),
         restless=np.empty((n, *level.shape)),
         missing=missing,
@@ -81,6 +83,7 @@ def run(memory: Memory, spread: F64, precision: F64, limit: F64, fresh: Bools) -
         bound = np.where(fresh[r], LOOSE * reach, reach)
         kept = np.clip(odd, -bound, bound)
         # Never past the value itself nor back behind the level: another channel's fault must not push this one.
+        out.jump[r] = jump * spread
         jump = np.clip(jump - odd + kept, np.minimum(jump, 0.0), np.maximum(jump, 0.0)) * spread
         step = pace
         if gaps:
@@ -88,7 +91,7 @@ def run(memory: Memory, spread: F64, precision: F64, limit: F64, fresh: Bools) -
             step = np.where(missing[r], 0.0, pace)
             away = np.where(missing[r], away + 1.0, 0.0)
             out.away[r] = away
-        out.jump[r] = jump
+        out.kept[r] = jump
         fed[0] = level[0] + jump
         fed[1:] = level[:-1]
         level += step * (fed - level)

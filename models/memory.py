@@ -44,6 +44,7 @@ def parts(channels: int) -> Mapping[str, tuple[int, ...]]:
         "range": (2, c),  # lowest and highest of the fastest level while settled
         "normal": (2, c),  # where the slowest stages belong
         "anchor": (2, c),
+        "room": (2, c),  # how far the normal may move from its anchor
         "moment": (LEVELS, c * (c + 1) // 2),  # second moments of the level bands
         "spread": (s, c),  # second moments of the restlessness bands
         "peak": (2, BANDS, c),  # settled and fresh: the largest oddness that is part of the normal

@@ -47,7 +47,7 @@ def shape(memory: Memory) -> Shape:
     before = np.full_like(floor, 0.05)  # variance of the restlessness of plain noise
     for band in range(len(SPANS)):
         n = seen[band + 1]
-        before = np.maximum((memory["spread"][band] * n + before * LEAST) / (n + LEAST), 1e-4)
+        before = np.maximum((memory["spread"][band] * n + before * LEAST) / (n + LEAST), floor)
         square[LEVELS + band] = before
     spread = np.sqrt(square)
     wide = np.sqrt(np.maximum(own, square[:LEVELS]))
@@ -96,17 +96,21 @@ def learn(memory: Memory, trail: Trail, shown: F64, weight: F64, ease: F64) -> N
 
 
 def settle(memory: Memory, ease: F64, slowest: F64) -> None:
-    """Let the place of normal follow, but from an anchor once mature; `slowest` (c, D) is the last level spread."""
+    """Let the place of normal follow, but only so far from its anchor once that is set.
+
+    `slowest` (2, c, D) are the spreads of the slowest bands.
+    """
     anchored = memory["anchored"] > 0
     young = BLOCK / (memory["count"] + BLOCK)
     pace = ease * np.where(anchored, ROAM_PACE, young)
     here = np.stack([memory["level"][-1], memory["restless"][-1]])
-    room = ROAM * np.stack([slowest, np.maximum(memory["spread"][-1], 1e-4) ** 0.5])
     moved = memory["normal"] + pace * (here - memory["normal"])
     anchor = memory["anchor"]
-    held = np.clip(moved, anchor - room, anchor + room)
+    held = np.clip(moved, anchor - memory["room"], anchor + memory["room"])
+    far = (held != moved) | (np.abs(here - anchor) > 2.0 * memory["room"])
     memory["normal"] = np.where(anchored, held, moved)
-    memory["drifting"] = np.where(anchored & (held != moved).any(axis=(0, 1)), 1.0, 0.0)
+    memory["drifting"] = np.where(anchored & far.any(axis=(0, 1)), 1.0, 0.0)
     ripe = ~anchored & (memory["seen_ns"] >= MATURE_NS) & (memory["count"].max(axis=0) >= MATURE_ROWS)
+    memory["room"] = np.where(ripe, ROAM * slowest, memory["room"])
     anchor[:] = np.where(ripe, memory["normal"], anchor)
     memory["anchored"] = np.where(ripe, 1.0, memory["anchored"])

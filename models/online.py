@@ -107,7 +107,7 @@ class _Verdict(msgspec.Struct, frozen=True):
     ratio: F64  # odd by limit, where judged
     limit: F64  # (2, BANDS, c, D)
     fresh: F64  # how long each row still counts as just started, ns
-    slowest: F64  # spread of the slowest level band, (c, D)
+    slowest: F64  # spreads of the slowest bands, (2, c, D)
 
     def take(self, devices: I64) -> "_Verdict":
         """The same for some of the devices."""
@@ -247,7 +247,7 @@ def _verdict(memory: Memory, form: normal.Shape, limit: F64, trail: Trail, fresh
         ratio=ratio,
         limit=limit,
         fresh=fresh,
-        slowest=form.spread[LEVELS - 1],
+        slowest=form.spread[[LEVELS - 1, -1]],
     )
 
 
@@ -303,6 +303,7 @@ def _close(memory: Memory, trail: Trail, verdict: _Verdict, learns: Bools) -> No
 def _learn(memory: Memory, trail: Trail, verdict: _Verdict) -> None:
     rings = verdict.ratio.max(axis=(0, 2)) >= 1.0
     ease = np.where(rings, np.where(memory["anchored"] > 0, 0.0, WAITING), 1.0)
+    ease[[LEVELS - 1, -1]] *= memory["anchored"] == 0  # how far the slowest may be from an anchor is settled with it
     oddest = verdict.odd.max(axis=2) / HUBER
     weight = 1.0 / np.maximum(1.0, oddest * oddest)
     normal.learn(memory, trail, verdict.shown, weight, ease)
@@ -310,10 +311,12 @@ def _learn(memory: Memory, trail: Trail, verdict: _Verdict) -> None:
     starts.learn(memory, trail, verdict.fresh)
     fresh = verdict.fresh > 0
     known = (memory["unit"] > 0) & (memory["count"] >= TRUSTED_ROWS)
+    stands = verdict.ratio[-1] >= 1.0
+    stands[[LEVELS - 1, -1]] |= memory["anchored"] > 0
     for context, mine in ((SETTLED, ~fresh), (FRESH, fresh)):
         if mine.any():
             largest = np.where(known & mine[:, None, None], verdict.odd, 0.0).max(axis=0)
-            tails.learn(memory, context, largest, verdict.limit[context])
+            tails.learn(memory, context, largest, verdict.limit[context], stands)
     _bear(memory)
     present = np.where(trail.missing, 0.0, 1.0)
     memory["count"] += present.sum(axis=0)

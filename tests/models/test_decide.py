@@ -18,7 +18,9 @@ DECISIONS = st.builds(
 
 def plainly(scores: list[float], decision: Decision) -> list[tuple[int, bool]]:
     """The same rules written row by row."""
-    changes, window, active, calm, rung = [], [], False, 0, 0
+    changes: list[tuple[int, bool]] = []
+    window: list[bool] = []
+    active, calm, rung = False, 0, 0
     for i, score in enumerate(scores):
         if np.isnan(score):
             continue
