@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
+
 APPLICATION_ID = 0x546F_6373  # "Tocs"
 VERSION = 1
 WAL_BYTES = 16 * 1024 * 1024  # what the -wal file shrinks back to
@@ -85,6 +87,8 @@ def translated(path: Path) -> Iterator[None]:
             msg = f"the disk under the log {path} refuses writes ({error}). Free some room or check its permissions."
             raise DiskError(msg) from error
         raise
+    except msgspec.DecodeError as error:
+        raise DamagedLogError(_damage(path, f"one of its own notes: {error}")) from error
 
 
 @contextmanager

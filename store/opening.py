@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import msgspec
 
 from store.errors import (
     StoreBrokenError,
@@ -96,6 +97,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise _meaning(path, error) from error
+    except msgspec.DecodeError as error:
+        raise StoreDamagedError(path, f"one of its own notes: {error}") from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             msg = f"no room beside {path}: {error}"

@@ -19,6 +19,9 @@ KINDS: dict[type, str] = {
     Liveness: "liveness",
     SourceRecord: "source",
 }
+SAID_AGAIN: frozenset[type] = frozenset(
+    {Liveness, SourceRecord}
+)  # the next word of a device or source takes their place
 STATE = "state/"
 PROGRESS = "progress"
 
@@ -43,11 +46,18 @@ def state(con: duckdb.DuckDBPyConnection) -> dict[str, bytes]:
 
 
 def records(con: duckdb.DuckDBPyConnection, kind: type[_Record]) -> list[_Record]:
-    """All records of one kind, by name."""
+    """All records of one kind, by name; damaged ones of a kind that is said again are left out."""
     decode = msgspec.msgpack.Decoder(kind).decode
     prefix = KINDS[kind] + "/"
     rows = con.execute("SELECT body FROM latest WHERE starts_with(name, ?) ORDER BY name", [prefix]).fetchall()
-    return [decode(body) for (body,) in rows]
+    found = []
+    for (body,) in rows:
+        try:
+            found.append(decode(body))
+        except msgspec.DecodeError:
+            if kind not in SAID_AGAIN:
+                raise
+    return found
 
 
 def sets(con: duckdb.DuckDBPyConnection, device: str | None = None) -> list[ChannelSet]:
