@@ -23,6 +23,7 @@ TRUSTED_ROWS = 64.0  # rows after which oddness means anything
 STILL_ROWS = 64.0  # a channel that did not move for so long is taken to be coarse
 LARGEST = 1e300
 LOOK = 0.5  # independent looks of a span, for what follows one another is alike
+STRANGER = 4.0  # limits are so much wider where most channels have never been
 HUBER = 2.0  # spreads beyond which a row counts for less in what is learnt
 FLOOR = 0.02
 COARSE = 0.3  # of the first step of a channel that stood still at first
@@ -234,9 +235,9 @@ def _verdict(memory: Memory, form: normal.Shape, limit: F64, trail: Trail, fresh
     count = memory["count"]
     judged = (count >= LOOKS * _SPANS) & (count >= WARM_ROWS) & (memory["unit"] > 0)
     seen = np.where(judged & ~trail.missing[:, None], odd, 0.0)
-    fresh = starts.after_change(memory, fresh, trail)
+    fresh, elsewhere = starts.after_change(memory, fresh, trail)
     bound = np.where(fresh[:, None, None] > 0, limit[FRESH], limit[SETTLED])
-    ratio = seen / bound
+    ratio = seen / (bound * np.where(elsewhere, STRANGER, 1.0)[:, None, None])
     by_channel = ratio.max(axis=1)
     mute = trail.missing.all(axis=1) | (count.max(axis=0) < WARM_ROWS)
     return _Verdict(

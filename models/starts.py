@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.cascade import Trail
-from models.contract import F64
+from models.contract import F64, Bools
 from models.memory import BLOCK, Memory
 
 LEAST_ROWS = 3.0  # shorter absences are no stop
@@ -44,26 +44,26 @@ def _longest_ns(memory: Memory) -> F64:
     return np.minimum(LONGEST_NS, SHARE * seen_ns)
 
 
-def after_change(memory: Memory, left: F64, trail: Trail) -> F64:
+def after_change(memory: Memory, left: F64, trail: Trail) -> tuple[F64, Bools]:
     """The same after rows in which most channels were far outside their range at once: the machine was set or switched.
 
-    So the first load step ever is no fault, nor is a stop that nobody announced.
+    So the first load step ever is no fault, nor is a stop that nobody announced. Also says which rows (rows, D) are so.
     """
     channels = memory.channels
     if channels < FEWEST:
-        return left
+        return left, np.zeros(left.shape, dtype=np.bool_)
     low, high = memory["range"]
     room = BEYOND * (high - low)
     outside = (
         ((trail.raw < low - room) | (trail.raw > high + room)) & ~trail.missing & (memory["count"] >= LEARNING_ROWS)
     )
-    many = outside.sum(axis=1) >= MOST * channels
+    many: Bools = outside.sum(axis=1) >= MOST * channels
     if not many.any():
-        return left
+        return left, many
     every = memory["every_ns"]
     passed = every * np.arange(len(left))[:, None]
     since = np.maximum.accumulate(np.where(many, _longest_ns(memory) + passed, 0.0), axis=0) - passed
-    return np.maximum(left, since)
+    return np.maximum(left, since), many
 
 
 def learn(memory: Memory, trail: Trail, fresh: F64) -> None:
