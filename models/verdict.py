@@ -1,0 +1,177 @@
+"""Judging the open block of many devices, and learning from it once it is whole."""
+
+import msgspec
+import numpy as np
+
+from models import normal, starts, tails
+from models.cascade import WAITING, Trail, run
+from models.contract import F64, I64, Bools
+from models.memory import BAND_SPANS, BLOCK, FRESH, LEVELS, SETTLED, Memory
+from models.relation import imputed, times
+
+WARM_ROWS = 192.0
+LOOKS = 6.0  # spans of a band seen before it is judged
+TRUSTED_ROWS = 64.0  # rows after which oddness means anything
+STILL_ROWS = 64.0  # a channel that did not move for so long is taken to be coarse
+LARGEST = 1e300
+LOOK = 0.5  # independent looks of a span, for what follows one another is alike
+STRANGER = 4.0  # limits are so much wider where most channels have never been
+HUBER = 2.0  # spreads beyond which a row counts for less in what is learnt
+COARSE = 0.3  # of the first step of a channel that stood still at first
+_SPANS = np.array(BAND_SPANS, dtype=np.float64)[:, None, None]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a block came to: (BLOCK, ..., D) unless said otherwise."""
+
+    score: F64
+    share: F64  # of each channel
+    shown: F64  # bands
+    odd: F64  # bands
+    ratio: F64  # odd by limit, where judged
+    limit: F64  # (2, BANDS, c, D)
+    fresh: F64  # how long each row still counts as just started, ns
+    slowest: F64  # spreads of the slowest bands, (2, c, D)
+
+    def take(self, devices: I64) -> "Verdict":
+        """The same for some of the devices."""
+        return Verdict(*(getattr(self, name)[..., devices] for name in self.__struct_fields__))
+
+
+def judge(memory: Memory, learns: Bools) -> tuple[F64, F64]:
+    """Score the open block (rows, D) with each channel's share (rows, c, D), and close it where it is full."""
+    unfilled = np.arange(BLOCK)[:, None] >= memory["filled"]
+    memory["rows"] = np.where(unfilled[:, None], memory["rows"][0], memory["rows"])
+    memory["skipped"] = np.where(unfilled, 0.0, memory["skipped"])
+    form = normal.shape(memory)
+    limit = tails.limits(memory)
+    fresh = starts.after_absence(memory)
+    trail = run(memory, form.spread[0], form.precision[0], limit[SETTLED, 0], fresh > 0)
+    verdict = _verdict(memory, form, limit, trail, fresh)
+    full = np.flatnonzero(memory["filled"] >= BLOCK)
+    if full.size == memory.vectors.shape[1]:
+        _close(memory, trail, verdict, learns)
+    elif full.size:
+        part = memory.take(full)
+        _close(part, trail.take(full), verdict.take(full), learns[full])
+        memory.vectors[:, full] = part.vectors
+    return verdict.score, verdict.share
+
+
+def _verdict(memory: Memory, form: normal.Shape, limit: F64, trail: Trail, fresh: F64) -> Verdict:
+    shown = normal.bands(memory, trail)
+    odd = _oddness(memory, form, shown, trail)
+    count = memory["count"]
+    judged = (count >= LOOKS * _SPANS) & (count >= WARM_ROWS) & (memory["unit"] > 0)
+    seen = np.where(judged & ~trail.missing[:, None], odd, 0.0)
+    fresh, elsewhere = starts.after_change(memory, fresh, trail)
+    bound = np.where(fresh[:, None, None] > 0, limit[FRESH], limit[SETTLED])
+    ratio = seen / (bound * np.where(elsewhere, STRANGER, 1.0)[:, None, None])
+    by_channel = ratio.max(axis=1)
+    mute = trail.missing.all(axis=1) | (count.max(axis=0) < WARM_ROWS)
+    return Verdict(
+        score=np.where(mute, np.nan, by_channel.max(axis=1)),
+        share=shares(by_channel),
+        shown=shown,
+        odd=np.where(trail.missing[:, None], 0.0, odd),
+        ratio=ratio,
+        limit=limit,
+        fresh=fresh,
+        slowest=form.spread[[LEVELS - 1, -1]],
+    )
+
+
+def _oddness(memory: Memory, form: normal.Shape, shown: F64, trail: Trail) -> F64:
+    """How far each band of each channel is from what the others let expect, in its spreads (rows, BANDS, c, D)."""
+    g = shown / form.spread
+    level = g[:, :LEVELS]
+    if trail.missing.any():
+        long = trail.missing[:, None] & (trail.away[:, None] >= _SPANS[:LEVELS] / 4)
+        level = imputed(np.broadcast_to(form.precision, (len(level), *form.precision.shape)), level, long)
+    at = np.arange(level.shape[2])
+    pull = times(form.precision, level)
+    total = level[:, :, 0] * pull[:, :, 0]
+    for c in range(1, level.shape[2]):
+        total += level[:, :, c] * pull[:, :, c]
+    alone = pull * pull / form.precision[:, at, at]
+    # Where the others are where they have never been, what they let expect is uncertain (as in any regression).
+    strange = np.maximum(total[:, :, None] - alone, 0.0) / np.maximum(LOOK * normal.looks(memory), 1.0)
+    g[:, :LEVELS] = np.sqrt(alone / (1.0 + strange))
+    return np.abs(g)
+
+
+def shares(by_channel: F64) -> F64:
+    """Each channel's share of the score: by the fourth power, so that the one at fault leads."""
+    top = by_channel.max(axis=1)  # (n, c, D) -> (n, D)
+    power = (by_channel / np.where(top > 0, top, 1.0)[:, None]) ** 2
+    power *= power
+    total = power[:, 0].copy()
+    for c in range(1, power.shape[1]):
+        total += power[:, c]
+    return power / np.where(total > 0, total, 1.0)[:, None]
+
+
+def _close(memory: Memory, trail: Trail, verdict: Verdict, learns: Bools) -> None:
+    """Carry the cascade on through a whole block, and learn from it where that is wanted."""
+    memory["level"] = trail.level[-1]
+    memory["restless"] = trail.restless[-1]
+    memory["away"] = trail.away[-1]
+    memory["filled"] = 0.0
+    memory["fresh_ns"] = verdict.fresh[-1]
+    memory["held"] = np.where(verdict.score >= 1.0, 1.0, 0.0).max(axis=0)
+    if learns.all():
+        _learn(memory, trail, verdict)
+        return
+    devices = np.flatnonzero(learns)
+    if not devices.size:
+        return
+    part = memory.take(devices)
+    _learn(part, trail.take(devices), verdict.take(devices))
+    memory.vectors[:, devices] = part.vectors
+
+
+def _learn(memory: Memory, trail: Trail, verdict: Verdict) -> None:
+    rings = verdict.ratio.max(axis=(0, 2)) >= 1.0
+    ease = np.where(rings, np.where(memory["anchored"] > 0, 0.0, WAITING), 1.0)
+    ease[[LEVELS - 1, -1]] *= memory["anchored"] == 0  # how far the slowest may be from an anchor is settled with it
+    oddest = verdict.odd.max(axis=2) / HUBER
+    weight = 1.0 / np.maximum(1.0, oddest * oddest)
+    normal.learn(memory, trail, verdict.shown, weight, ease)
+    normal.settle(memory, ease[LEVELS - 1], verdict.slowest)
+    starts.learn(memory, trail, verdict.fresh)
+    fresh = verdict.fresh > 0
+    known = (memory["unit"] > 0) & (memory["count"] >= TRUSTED_ROWS)
+    stands = verdict.ratio[-1] >= 1.0
+    stands[[LEVELS - 1, -1]] |= memory["anchored"] > 0
+    for context, mine in ((SETTLED, ~fresh), (FRESH, fresh)):
+        if mine.any():
+            largest = np.where(known & mine[:, None, None], verdict.odd, 0.0).max(axis=0)
+            tails.learn(memory, context, largest, verdict.limit[context], stands)
+    _bear(memory)
+    present = np.where(trail.missing, 0.0, 1.0)
+    memory["count"] += present.sum(axis=0)
+    memory["fresh_rows"] += np.where(fresh & ~trail.missing.all(axis=1), 1.0, 0.0).sum(axis=0)
+    memory["blocks"] += 1.0
+    memory["seen_ns"] += memory["every_ns"] * BLOCK
+
+
+def _bear(memory: Memory) -> None:
+    """Give channels that are new, or move for the first time, their place and unit."""
+    if (memory["unit"] > 0).all():
+        return
+    rows = np.where(np.isfinite(memory["rows"]), memory["rows"], np.nan)
+    present = np.isfinite(rows).sum(axis=0)
+    middle = np.take_along_axis(np.sort(rows, axis=0), np.maximum(present - 1, 0)[None] // 2, axis=0)[0]
+    new = (memory["count"] == 0) & (present > 0)
+    memory["place"] = np.where(new, middle, memory["place"])
+    with np.errstate(over="ignore", invalid="ignore"):
+        away = np.where(np.isfinite(rows), np.abs(rows - memory["place"]), 0.0)
+        usual = np.zeros_like(memory["unit"])
+        for r in range(BLOCK):
+            usual += away[r] / np.maximum(present, 1)
+        usual *= 1.25  # a normal's spread is 1.25 times its mean deviation
+    late = memory["count"] >= STILL_ROWS
+    unit = np.minimum(np.where(late, away.max(axis=0), usual), LARGEST)
+    moves = (memory["unit"] == 0) & (unit > 0)
+    memory["floor"] = np.where(moves & late, COARSE, memory["floor"])
+    memory["unit"] = np.where(moves, unit, memory["unit"])
