@@ -64,7 +64,7 @@ def _run(folder: Path) -> float:
             log.commit(group)
         core = Core(config, Shelf([Online()]))
         last = log.status().last_pos
-        pauses = Pauses(group_s=0.0)
+        pauses = Pauses(group_s=0.0, longest_s=0.0)
         runner = BoxRunner(log, inbox=log, store=store, core=core, clock_ns=time.time_ns, pauses=pauses)
         stop = threading.Event()
         thread = threading.Thread(target=runner.run, args=(stop,))

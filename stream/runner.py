@@ -48,10 +48,20 @@ class Pauses(msgspec.Struct, frozen=True):
 
     wait_s: float = 0.5  # for the first input
     group_s: float = 0.1  # so that tiny inputs come together
+    longest_s: float = 0.5  # the same where a commit writes much state: flash wears, and an alarm may wait this long
+    state_bytes_per_s: float = 1_000_000  # written at most, as far as `longest_s` allows
     tick_s: float = 5.0
     retain_s: float = 300.0
     full_s: float = 2.0  # before the same commit is tried again
     limit: int = 64
+
+    def after(self, state_bytes: int) -> float:
+        """How long to wait for more inputs after a commit that wrote so many bytes of state.
+
+        >>> [Pauses().after(size) for size in (20_000, 300_000, 5_000_000)]
+        [0.1, 0.3, 0.5]
+        """
+        return max(self.group_s, min(self.longest_s, state_bytes / self.state_bytes_per_s))
 
 
 class BoxRunner:
@@ -75,6 +85,7 @@ class BoxRunner:
         self._pauses = pauses or Pauses()
         self._tick_due_ns = 0
         self._retain_due_ns = 0
+        self._state_bytes = 0  # of the newest commit
         self.health = RunnerHealth()  # replaced whole, so any thread may read it
 
     def run(self, stop: threading.Event) -> None:
@@ -107,6 +118,7 @@ class BoxRunner:
         )
         if not self._stored(commit, stop):
             return state
+        self._state_bytes = sum(map(len, commit.state.values()))
         self._log.confirm(commit.cursor)
         self._note(
             state=RunnerState.READING,
@@ -173,7 +185,7 @@ class BoxRunner:
         ):
             self._tick_due_ns = now_ns + tick_ns
             self._tick(now_ns)
-        stop.wait(self._pauses.group_s)
+        stop.wait(self._pauses.after(self._state_bytes))
 
     def _tick(self, now_ns: int) -> None:
         try:

@@ -17,7 +17,7 @@ from wire.config import Config, EdgeSettings
 from wire.envelope import pack
 from wire.messages import Action, Alarm, DeadLetter, Tick, Verb
 
-FAST = Pauses(wait_s=0.01, group_s=0.001, tick_s=5.0, retain_s=300.0, full_s=0.001, limit=8)
+FAST = Pauses(wait_s=0.01, group_s=0.001, longest_s=0.001, tick_s=5.0, retain_s=300.0, full_s=0.001, limit=8)
 
 
 def _batches(count: int, start: int = 1) -> list[bytes]:
