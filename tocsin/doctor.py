@@ -21,7 +21,7 @@ from tocsin.check import check
 from tocsin.client import BoxError, Client
 from tocsin.places import log_path, store_path
 from tocsin.reach import ReachError, configured, reached
-from wire.config import MqttSource, ReplaySource, SerialSource
+from wire.config import MqttSource, ReplaySource, SerialSource, source_names
 from wire.settings import Loaded
 
 CONNECT_S = 2.0
@@ -104,15 +104,18 @@ def _records(loaded: Loaded) -> Iterator[Finding]:
         return
     try:
         with reached(loaded) as box:
-            yield from _running(box) if isinstance(box, Client) else _stopped(loaded, box)
+            yield from _running(loaded, box) if isinstance(box, Client) else _stopped(loaded, box)
     except (ReachError, BoxError) as error:
         yield _bad("store", str(error))
 
 
-def _running(box: Client) -> Iterator[Finding]:
+def _running(loaded: Loaded, box: Client) -> Iterator[Finding]:
     trouble = box.ready()
     yield _bad("box", trouble) if trouble else _good("box", f"running at {box.base}")
+    edge = loaded.config.edge
     for source in cast("list[dict[str, str]]", box.get("sources")):
+        if source["edge"] != edge.name or source["source"] not in source_names(edge):
+            continue  # the store remembers sources that were taken out of the config
         failed = source["state"] in {"failed", "retrying"}
         yield Finding("source", failed, f"{source['source']} is {source['state']}. {source['detail']}".strip())
     accounts = [msgspec.convert(a, Accounts) for a in cast("list[object]", box.get("accounts"))]

@@ -26,7 +26,7 @@ def _faults(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:  
 @click.option("--ramp", "ramp_s", type=Duration(), default="60s", show_default=True, help="How long it grows.")
 @click.option("--device", default="", help="The device's name.")
 @click.option("--seed", default=1, show_default=True, help="Another seed, another machine.")
-@click.option("--faults", is_flag=True, is_eager=True, expose_value=False, callback=_faults)
+@click.option("--faults", is_flag=True, is_eager=True, expose_value=False, callback=_faults, help="List the faults.")
 def simulate(
     *,
     kind: str,
@@ -105,7 +105,10 @@ def replay(
 
 @click.group()
 def data() -> None:
-    """Look at and take out what is stored."""
+    """Look at and take out what is stored.
+
+    Example: tocsin data export --device pump-1 --out pump-1.csv
+    """
 
 
 @data.command()
@@ -131,7 +134,10 @@ def export(*, device: str, out: Path, start: str, end: str, config: Path) -> Non
 
 @click.group()
 def alarms() -> None:
-    """See alarms and answer them."""
+    """See alarms and answer them.
+
+    Example: tocsin alarms list
+    """
 
 
 @alarms.command("list")
