@@ -1,0 +1,87 @@
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from benchmarks.processes import accepts, free_port, until
+from tests.tocsin.plant import DEADLINE_S, tocsin
+from tocsin.broker import EmbeddedBroker
+
+KEYS = {
+    "readings", "duplicates", "dead", "gaps", "alarms", "first_stored_s", "first_score_s", "fault_to_alarm_s",
+}  # fmt: skip
+
+
+def test_a_headless_demo_ends_by_itself_and_its_accounts_add_up(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error::ResourceWarning", "-m", "tocsin", "demo", "--headless", "--json"]
+    done = subprocess.run(
+        [*command, "--for", "20s", "--folder", str(tmp_path / "demo")],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not [word for word in ("Traceback", "Exception ignored", "Warning:") if word in done.stderr], done.stderr
+    told = json.loads(done.stdout)
+    assert set(told) == KEYS
+    readings = told["readings"]
+    assert set(readings) == {"produced", "stored", "scored"}
+    assert readings["produced"] == readings["stored"] + told["dead"]
+    assert readings["stored"] > 200
+    assert told["duplicates"] == 0
+    assert told["first_stored_s"] is not None
+    # The bearing wears later than this: nothing may ring for it, and nothing else may.
+    assert told["fault_to_alarm_s"] is None
+    assert [alarm for alarm in told["alarms"] if alarm["device"] in {"pump-1", "spindle-1"}] == []
+    # What it left is a box like any other.
+    doctor = tocsin("doctor", "--json", "-c", tmp_path / "demo" / "tocsin.toml")
+    accounts = [finding for finding in json.loads(doctor.stdout) if finding["what"] in {"accounts", "log"}]
+    assert [finding["ok"] for finding in accounts] == [True, True], accounts
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--listen", "0.0.0.0:80"), "can be reached from other machines"),
+        (("--listen", "here"), "console.listen"),
+        (("--folder", "DIR"), "is not empty"),
+        (("--folder", "DIR/file/below"), "Not a directory"),
+    ],
+)
+def test_what_cannot_be_shown_is_a_sentence(tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, "-m", "tocsin", "demo", "--for", "1s", *words]
+    command = [word.replace("DIR", str(tmp_path)) for word in command]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_broker_is_gone_after_its_block() -> None:
+    before = set(threading.enumerate())
+    port = free_port()
+    with EmbeddedBroker(port):
+        client = Client(CallbackAPIVersion.VERSION2)
+        client.connect("127.0.0.1", port)
+        client.loop_start()
+        until(client.is_connected, within_s=DEADLINE_S, what="the broker's answer")
+        client.disconnect()
+        client.loop_stop()
+    assert not accepts(port)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive(), thread.name
+
+
+def test_the_demo_broker_says_that_its_port_is_taken_and_leaves_no_thread() -> None:
+    port = free_port()
+    with EmbeddedBroker(port), pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"):
+        EmbeddedBroker(port).__enter__()
+    assert "demo-broker" not in {thread.name for thread in threading.enumerate()}

@@ -1,0 +1,24 @@
+import os
+
+import pytest
+
+from benchmarks.kill import campaign
+from benchmarks.processes import MOSQUITTO
+
+KILLS = 3
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_kill_9_loses_nothing_doubles_nothing_and_leaves_no_loss_unsaid() -> None:
+    if not MOSQUITTO:
+        assert os.environ.get("CI") != "true", "mosquitto is not installed"
+        pytest.skip("mosquitto is not installed")
+    found = campaign(kills=KILLS)
+    assert found.kills == KILLS
+    assert found.sent > 0
+    assert (found.lost, found.doubled) == (0, 0), found
+    assert found.alarms > 0, found
+    assert found.alarms_differ == 0, found
+    assert found.unexplained == 0, found
+    assert found.longest_excess_ms <= 50, found
