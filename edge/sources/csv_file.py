@@ -32,6 +32,9 @@ class CsvFile:
     """A CSV file with a header, a time column and one column a channel."""
 
     def __init__(self, path: Path, *, separator: str, time_field: str, ignore: Sequence[str]) -> None:
+        if not separator:
+            msg = "separator: must not be empty"
+            raise ValueError(msg)
         self._path = path
         self._separator = separator
         self._time_field = time_field
@@ -53,13 +56,16 @@ class CsvFile:
         return plan.row(split(body.decode(errors="replace"), self._separator))
 
     def _columns(self, header: bytes) -> Columns:
+        if not header:
+            what = "is empty, or its first line is: it should name the columns"
+            raise self._unfit(what)
         names = [name.strip() for name in split(header.decode("utf-8-sig", errors="replace"), self._separator)]
         channels = [name for name in names if name and name != self._time_field and name not in self._ignore]
         if self._time_field not in names:
-            what = f"has no column {self._time_field} for the time, but {', '.join(names)[:500]}"
+            what = f"has no column {self._time_field} for the time, but {_shown(names)}"
             raise self._unfit(what)
         if not channels or len(set(channels)) != len(channels):
-            what = f"needs distinct columns besides the time, but has {', '.join(names)[:500]}"
+            what = f"needs distinct columns besides the time, but has {_shown(names)}"
             raise self._unfit(what)
         return columns(names, channels=channels, time_field=self._time_field)
 
@@ -92,6 +98,11 @@ class CsvFile:
 
     def _unfit(self, what: str) -> SourceError:
         return SourceError(f"file {self._path} {what}")
+
+
+def _shown(names: Sequence[str]) -> str:
+    # What is no CSV file at all would else send its bytes to a terminal as commands.
+    return "".join(letter if letter.isprintable() else "?" for letter in ", ".join(names)[:500])
 
 
 def _plain(path: Path) -> object:

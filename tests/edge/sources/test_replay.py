@@ -122,7 +122,8 @@ def test_a_file_of_nothing_but_bad_lines_is_told_briefly_and_counted(tmp_path: P
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has no column time for the time"),
+        ("", "is empty, or its first line is: it should name the columns"),
+        ("\x1b[2Ja,b\n", "has no column time for the time, but [?]\\[2Ja, b"),
         ("a,b\n1,2\n", "has no column time for the time, but a, b"),
         ("time,note\n1,2\n", "needs distinct columns besides the time, but has time, note"),
         ("time,a,a\n1,2,3\n", "needs distinct columns besides the time, but has time, a, a"),
