@@ -12,7 +12,7 @@ DETECTORS: Sequence[Detector] = [Online()]  # a new model is one row here
 SECOND = 1_000_000_000
 
 every_detector = pytest.mark.parametrize("detector", DETECTORS, ids=lambda d: d.name)
-few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def plant(rows: int, channels: int, seed: int) -> F64:
