@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,7 +35,7 @@ def first_stored_s() -> float:
             config = f'[[edge.sources]]\ntype = "host"\n[console]\nlisten = "127.0.0.1:{page}"\n'
             begun = time.monotonic()
             with box(Path(folder) / str(attempt), config):
-                until(lambda page=page: _stored(page) > 0, within_s=60, what="a stored reading")
+                until(partial(_begun, page), within_s=60, what="a stored reading")
                 took.append(time.monotonic() - begun)
     return sorted(took)[TRIES // 2]
 
@@ -83,6 +84,10 @@ def box_rss_mb(*, seconds: float = 60.0) -> float:
                 for line in lines:
                     line.__exit__(None, None, None)
                 return running.rss_mb()
+
+
+def _begun(page: int) -> bool:
+    return _stored(page) > 0
 
 
 def _stored(page: int) -> int:
