@@ -141,9 +141,16 @@ def _stopped(loaded: Loaded, store: DuckStore) -> Iterator[Finding]:
     # A log that took over from one that was moved away never held what that one passed on.
     logs = sum(name.startswith(LANE) for name in store.resume().state)
     fits = lane.confirmed <= stored and (stored <= lane.confirmed + lane.waiting or logs > 1)
-    yield Finding("log", not fits, text if fits else f"{text}, but the store took {stored}: these do not add up")
+    why = "" if fits else f", but the store took {stored}: these do not add up{_unread(store)}"
+    yield Finding("log", not fits, text + why)
     if status.hours_left is not None and status.hours_left < FEW_HOURS:
         yield _bad("log", f"full in {status.hours_left:.1f} h at the present rate")
+
+
+def _unread(store: DuckStore) -> str:
+    count = sum(letter.count for letter in store.dead(limit=10_000) if letter.source == "inputs")
+    records = f"{count} record{'s' * (count > 1)} of the log"
+    return f"; {records} could not be read, see the dead letters, and check the disk" if count else ""
 
 
 def _balance(accounts: list[Accounts], wrong: list[str]) -> Iterator[Finding]:
