@@ -108,7 +108,8 @@ def doctor(*, config: Path, as_json: bool) -> None:
     else:
         for finding in findings:
             click.echo(str(finding))
-    sys.exit(PROBLEM if any(finding.bad for finding in findings) else OK)
+    bad = {finding.what for finding in findings if finding.bad}
+    sys.exit(USAGE if "config" in bad else PROBLEM if bad else OK)
 
 
 for command in (simulate, replay, data, alarms):

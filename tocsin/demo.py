@@ -29,7 +29,7 @@ from tocsin.box import Box, BoxError
 from tocsin.broker import EmbeddedBroker
 from tocsin.check import checked
 from tocsin.ending import ended
-from tocsin.options import PROBLEM
+from tocsin.options import PROBLEM, USAGE
 from tocsin.run import begin_log, wait
 from tocsin.watch import Watch
 from wire.messages import NS_PER_S
@@ -117,7 +117,10 @@ def run(*, headless: bool, for_s: float | None, folder: Path | None, listen: str
             if for_s is not None:
                 _end_later(end, for_s - (time.time_ns() - begun_ns) / NS_PER_S)
             return _play(place, cast, end, listen=listen, begun_ns=begun_ns, told=_Told(headless, as_json))
-    except (BoxError, SettingsError, StoreError, LogError, OSError) as error:
+    except SettingsError as error:  # of all that the demo's own config holds, only --listen comes from outside
+        click.echo(f"tocsin: {error}", err=True)
+        return USAGE
+    except (BoxError, StoreError, LogError, OSError) as error:
         click.echo(f"tocsin: {error}", err=True)
         return PROBLEM
 

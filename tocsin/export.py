@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from tocsin.options import PROBLEM, USAGE
 from tocsin.reach import configured, reached
 
 FORMS: Mapping[str, Literal["csv", "parquet"]] = {".csv": "csv", ".parquet": "parquet"}
@@ -14,13 +15,21 @@ EVER_NS = 2**63 - 1
 class ExportError(Exception):
     """Nothing was written; the message says why and what to do."""
 
+    code = PROBLEM
+
+
+class WrongWordsError(ExportError):
+    """What was asked for cannot be."""
+
+    code = USAGE
+
 
 def write(config: Path, *, device: str, out: Path, start: str, end: str) -> int:
     """Write the file and return its rows. Raises ExportError, ReachError."""
     form = FORMS.get(out.suffix.lower())
     if form is None:
         msg = f"{out}: name a file that ends in .csv or .parquet"
-        raise ExportError(msg)
+        raise WrongWordsError(msg)
     start_ns = _ns(start, "--from") if start else 0
     end_ns = _ns(end, "--to") if end else EVER_NS
     with reached(configured(config)) as box:
@@ -36,6 +45,6 @@ def _ns(text: str, option: str) -> int:
         when = datetime.fromisoformat(text)
     except ValueError as error:
         msg = f"{option}: expected a time such as 2026-05-01T06:00Z, got {text!r}"
-        raise ExportError(msg) from error
+        raise WrongWordsError(msg) from error
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
     return min(int(when.timestamp()) * 1_000_000_000 + when.microsecond * 1000, EVER_NS)

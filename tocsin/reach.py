@@ -8,6 +8,7 @@ from store.box import DuckStore
 from store.errors import StoreError, StoreLockedError
 from store.port import StoreFullError
 from tocsin.client import BoxError, Client
+from tocsin.options import PROBLEM, USAGE
 from tocsin.places import store_path
 from wire.problem import SettingsError
 from wire.settings import Loaded, load
@@ -16,13 +17,21 @@ from wire.settings import Loaded, load
 class ReachError(Exception):
     """The box cannot be asked; the message says why and what to do."""
 
+    code = PROBLEM
+
+
+class WrongConfigError(ReachError):
+    """The config does not say which box."""
+
+    code = USAGE
+
 
 def configured(config: Path) -> Loaded:
-    """The config of the box. Raises ReachError with all that is wrong with it."""
+    """The config of the box. Raises WrongConfigError with all that is wrong with it."""
     try:
         return load(config)
     except SettingsError as error:
-        raise ReachError(str(error)) from error
+        raise WrongConfigError(str(error)) from error
 
 
 @contextmanager

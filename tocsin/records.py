@@ -128,7 +128,7 @@ def export(*, device: str, out: Path, start: str, end: str, config: Path) -> Non
     try:
         rows = write(config, device=device, out=out, start=start, end=end)
     except (ExportError, ReachError) as error:
-        stop(str(error), PROBLEM)
+        stop(str(error), error.code)
     click.echo(f"{out}: {rows} rows of {device}")
 
 
@@ -155,7 +155,7 @@ def list_alarms(*, every: bool, config: Path, as_json: bool) -> None:
     try:
         found = listed(config, active=not every)
     except ReachError as error:
-        stop(str(error), PROBLEM)
+        stop(str(error), error.code)
     if as_json:
         click.echo(json.dumps(found))
         return
@@ -180,5 +180,7 @@ def ack(*, alarm: str, who: str, why: str, config: Path) -> None:
 
     try:
         click.echo(acknowledge(config, alarm, who=who, why=why))
-    except (AnswerError, ReachError) as error:
+    except AnswerError as error:
         stop(str(error), PROBLEM)
+    except ReachError as error:
+        stop(str(error), error.code)

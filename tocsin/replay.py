@@ -39,6 +39,9 @@ def play(
     as_json: bool,
 ) -> None:
     """Play a recording with its own times, scored by the rules of the config if there is one; prints what rang."""
+    if not device.strip():
+        msg = "--device: say which device the rows belong to, such as pump-1"
+        raise ReplayError(msg)
     source = ReplaySource(
         path=str(file.absolute()),
         device=device,

@@ -89,5 +89,5 @@ def test_an_answer_while_the_log_is_in_use_is_refused_with_a_sentence(stopped: P
 
 def test_a_box_that_cannot_be_found_is_a_sentence(tmp_path: Path) -> None:
     result = tocsin("alarms", "list", "-c", tmp_path / "none.toml")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "there is no such file" in result.stderr

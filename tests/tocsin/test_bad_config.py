@@ -158,7 +158,18 @@ def test_bytes_that_are_no_text_are_placed(tmp_path: Path) -> None:
     assert str(problem).endswith("tocsin.toml:2: byte 19 is not UTF-8: save the file as UTF-8")
 
 
-@pytest.mark.parametrize("command", [["up"], ["check"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["up"],
+        ["check"],
+        ["doctor"],
+        ["alarms", "list"],
+        ["alarms", "ack", "a1", "--who", "Ada"],
+        ["data", "export", "--device", "pump-1", "--out", "out.csv"],
+    ],
+    ids=" ".join,
+)
 @pytest.mark.parametrize("content", [None, b"", b"\xff", b"[[", b'site = "x"\n' * 2])
 def test_a_command_with_a_wrong_config_ends_with_2_and_its_name(
     tmp_path: Path, command: list[str], content: bytes | None
@@ -168,8 +179,39 @@ def test_a_command_with_a_wrong_config_ends_with_2_and_its_name(
         config.write_bytes(content)
     result = CliRunner().invoke(cli, [*command, "-c", str(config)])
     assert result.exit_code == 2
-    assert str(config) in result.stderr
+    assert str(config) in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("replay DIR/day.csv --device=", "--device: say which device"),
+        ("replay DIR/day.csv --device=d --separator=", "separator: must not be empty"),
+        ("replay DIR/day.csv --device=d --speed=-1", "speed: expected 0 (as fast as possible) or more, got -1"),
+        ("replay DIR/day.csv --device=d --speed=nan", "speed: expected 0 (as fast as possible) or more, got nan"),
+        ("replay DIR/day.csv --device=d --time=when", "has no column when for the time, but time, a"),
+        ("replay DIR/empty.csv --device=d", "is empty, or its first line is"),
+        ("replay DIR/none.csv --device=d", "does not exist"),
+        ("simulate pump --every=0s", "--every must be more than 0"),
+        ("simulate pump --to=nowhere", '--to must be "stdout", "serial:PATH" or "mqtt://HOST:PORT"'),
+        ("simulate pump --fault=none", "there is no fault 'none'; there are bearing-wear"),
+        ("simulate lathe", "is not one of 'pump', 'spindle'"),
+        ("demo --for=soon", "expected a duration such as"),
+        ("demo --listen=here --for=1s", "console.listen"),
+        ("init -c DIR/none/tocsin.toml", "cannot be written: No such file or directory"),
+        ("alarms ack a1", "Missing option '--who'"),
+        ("nothing", "No such command 'nothing'"),
+    ],
+)
+def test_wrong_words_end_with_2_and_say_what_is_right(tmp_path: Path, words: str, sentence: str) -> None:
+    (tmp_path / "day.csv").write_text("time,a\n2026-01-01,1\n")
+    (tmp_path / "empty.csv").write_text("")
+    result = CliRunner().invoke(cli, words.replace("DIR", str(tmp_path)).split())
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert "Traceback" not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
 
 
 def test_a_folder_is_no_config(tmp_path: Path) -> None:
