@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.05
 STALLED_S = 30.0
+SETTLE_S = 3.0
 
 
 class BoxError(Exception):
@@ -143,6 +144,12 @@ class Box:
         thread.start()
         opening.callback(thread.join)
         opening.callback(self._stop.set)
+        opening.callback(self._settle, self._agent)
+
+    def _settle(self, agent: Agent) -> None:
+        """Read no more, and store what was read; what takes longer waits in the log for the next start."""
+        agent.stop()
+        self.drained(SETTLE_S)
 
     def _score(self, runner: BoxRunner) -> None:
         with suppress(Exception):  # it has said so in the log and in its health, where `failure` finds it
