@@ -13,6 +13,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "startup": "benchmarks.startup",
     "demo": "benchmarks.demo",
     "kill": "benchmarks.kill",
+    "breaking": "benchmarks.breaking",
     "skab": "benchmarks.skab_line",
     "machines": "benchmarks.detection.machines",
 }

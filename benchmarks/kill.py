@@ -127,8 +127,8 @@ def campaign(*, kills: int, per_s: int = 200, seed: int = 1) -> Account:
             victim = _box(folder / "victim", port, pages[0], SERIAL.format(port=numbers.pty))
             calm = _box(folder / "calm", port, pages[1], "")
             with calm, victim:
-                _ready(pages[0])
-                _ready(pages[1])
+                ready(pages[0])
+                ready(pages[1])
                 numbers.start()
                 downs, recovery = [], []
                 for _ in range(kills):
@@ -136,11 +136,11 @@ def campaign(*, kills: int, per_s: int = 200, seed: int = 1) -> Account:
                     downs.append(time.time_ns())
                     victim.kill()
                     victim.start()
-                    recovery.append(_ready(pages[0]))
+                    recovery.append(ready(pages[0]))
                 time.sleep(1.0)
                 numbers.finish()
-                _drained(pages[0], numbers.sent)
-                _drained(pages[1], numbers.sent)
+                drained(pages[0], numbers.sent)
+                drained(pages[1], numbers.sent)
         return _count(folder, numbers, downs, recovery)
 
 
@@ -148,11 +148,14 @@ def _box(folder: Path, port: int, page: int, serial: str) -> Process:
     return box(folder, CONFIG.format(name=folder.name, broker=port, page=page, serial=serial), name="box")
 
 
-def _ready(page: int) -> float:
+def ready(page: int) -> float:
+    """Wait until a box serves; returns the seconds it took."""
     return until(lambda: answers(f"http://127.0.0.1:{page}/readyz"), within_s=60, what="the box to be ready")
 
 
-def _drained(page: int, sent: int) -> None:
+def drained(page: int, sent: int) -> None:
+    """Wait until the number that was sent last is stored."""
+
     def stored() -> bool:
         return answers(f"http://127.0.0.1:{page}/readyz") and _newest(page) >= sent
 
@@ -179,7 +182,7 @@ def _count(folder: Path, numbers: Numbers, downs: list[int], recovery: list[floa
         expected = {(a.device, a.rule, a.onset_ns) for a in calm.alarms() if a.device == "mill"}
     spans = [(gap.from_ns, gap.to_ns) for gap in gaps]
     missing = [n for n in range(1, numbers.sent + 1) if n not in lathe]
-    unexplained = [n for n in missing if not _inside(numbers.said_ns[n - 1], spans)]
+    unexplained = [n for n in missing if not inside(numbers.said_ns[n - 1], spans)]
     excess = [(high - low - _downtime(low, downs, recovery)) / 1e6 for low, high in spans]
     return Account(
         kills=len(downs),
@@ -195,7 +198,8 @@ def _count(folder: Path, numbers: Numbers, downs: list[int], recovery: list[floa
     )
 
 
-def _inside(said_ns: int, spans: list[tuple[int, int]]) -> bool:
+def inside(said_ns: int, spans: list[tuple[int, int]]) -> bool:
+    """Whether a gap tells of what was said then."""
     return any(low <= said_ns + SLACK_NS and said_ns <= high for low, high in spans)
 
 
