@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from store.port import Commit, StoreFullError, Writer
+from stream.calendar import Calendar
 from stream.core import Core, Outcomes
 from stream.inputs import Item, Unreadable, origin_of
 from stream.state import CoreState
@@ -86,6 +87,7 @@ class BoxRunner:
         self._tick_due_ns = 0
         self._retain_due_ns = 0
         self._state_bytes = 0  # of the newest commit
+        self._calendar = Calendar()
         self.health = RunnerHealth()  # replaced whole, so any thread may read it
 
     def run(self, stop: threading.Event) -> None:
@@ -93,6 +95,7 @@ class BoxRunner:
         try:
             resume = self._store.resume()
             state, pos = self._core.load(resume.state), resume.cursor
+            self._calendar = Calendar(self._core.clock_ns(state))
             self._note(state=RunnerState.READING, pos=pos)
             while not stop.is_set():
                 entries = self._log.read(pos, limit=self._pauses.limit, wait_s=self._pauses.wait_s)
@@ -195,7 +198,7 @@ class BoxRunner:
 
     def _retain(self, now_ns: int) -> None:
         try:
-            self._store.retain(now_ns)
+            self._store.retain(self._calendar.day(now_ns))
         except StoreFullError as error:
             self._note(last_error=f"nothing could be let go: {error}")
 

@@ -125,6 +125,21 @@ def test_a_clock_set_back_by_an_hour_puts_off_no_retention() -> None:
     assert store.retained == [T0, T0 - 3600 * S, T0 - 3299 * S]
 
 
+def test_a_clock_that_leaps_years_ahead_makes_nothing_old_for_a_day() -> None:
+    log, store, stop = MemoryLog(), MemoryStore(), threading.Event()
+    day, leapt = 86_400 * S, T0 + 7000 * 86_400 * S
+    times = [T0, leapt, leapt + day // 2, T0 + 600 * S, leapt, leapt + day]
+
+    def clock() -> int:
+        now_ns = times.pop(0)
+        if not times:
+            stop.set()
+        return now_ns
+
+    BoxRunner(log, inbox=log, store=store, core=core(), clock_ns=clock, pauses=FAST).run(stop)
+    assert store.retained == [T0, T0, T0, T0 + 600 * S, T0 + 600 * S, leapt + day]
+
+
 def test_a_full_store_is_visible_and_the_runner_can_be_stopped() -> None:
     log, store, stop = MemoryLog(), MemoryStore(full=10**9), threading.Event()
     log.add(_batches(1)[0])
