@@ -19,8 +19,8 @@ def pump(rows: int, seed: int = 0) -> F64:
     white = rng.normal(size=(rows + 8, 5))
     noise = sum(0.7 ** (8 - lag) * white[lag : lag + rows] for lag in range(9)) * 0.7
     gains = np.array([0.1, 2.0, 1.0, 0.3, 15.0])
-    rows: F64 = np.array([1.0, 50.0, 9.0, 4.0, 180.0]) + load[:, None] * gains + noise * gains * 0.08
-    return rows
+    values: F64 = np.array([1.0, 50.0, 9.0, 4.0, 180.0]) + load[:, None] * gains + noise * gains * 0.08
+    return values
 
 
 def watched(rows: F64, state: F64 | None = None, start: int = 0, every: int = SECOND) -> Scored:
