@@ -35,6 +35,8 @@ class LineReader:
         self._parser = parser
         self._cutter = LineCutter(max_line_bytes=max_line_bytes)
         self._too_long = f"line longer than {max_line_bytes} bytes"
+        self._endless = f"no line end within {max_line_bytes} bytes: check baud rate, line ends and format"
+        self._is_endless = False
         self._refusals = Refusals(source=source, device=device)
         self._quality = LineQuality()
         self._where = where
@@ -58,11 +60,12 @@ class LineReader:
         events: list[Event] = []
         lines = self._cutter.feed(data)
         if not self._certain and b"\n" not in data and b"\r" not in data:
-            return Harvest(rows=(), events=tuple(self._refusals.due(now_s=now_s)))
+            return Harvest(rows=(), events=(*self._refusals.due(now_s=now_s), *self._ended()))
         refused = sum(not self._read(line, rows, events, now_s) for line in lines)
         self._certain = True
         events += self._refusals.due(now_s=now_s)
         events += self._judged(lines=len(lines), refused=refused, now_s=now_s)
+        events += self._ended()
         return Harvest(rows=tuple(rows), events=tuple(events))
 
     def close(self, *, now_s: float) -> Harvest:
@@ -98,7 +101,15 @@ class LineReader:
 
     def _judged(self, *, lines: int, refused: int, now_s: float) -> list[Event]:
         sentence = self._quality.count(lines=lines, refused=refused, now_s=now_s)
-        if sentence is None:
+        return [] if sentence is None else [self._state(sentence or "reads well again")]
+
+    def _ended(self) -> list[Event]:
+        """Say once that a line does not end, long before it is refused, and once that it did."""
+        if self._is_endless == self._cutter.overlong:
             return []
-        detail = f"{self._where}: {sentence or 'reads well again'}" if self._where else sentence or "reads well again"
-        return [SourceState(self._source, SourceStatus.CONNECTED, detail)]
+        self._is_endless = self._cutter.overlong
+        return [self._state(self._endless if self._is_endless else "lines end again")]
+
+    def _state(self, sentence: str) -> SourceState:
+        detail = f"{self._where}: {sentence}" if self._where else sentence
+        return SourceState(self._source, SourceStatus.CONNECTED, detail)

@@ -24,6 +24,11 @@ class LineCutter:
         self._held = 0
         self._lost = 0  # bytes so far of an unfinished line that is too long
 
+    @property
+    def overlong(self) -> bool:
+        """Whether the unfinished line is too long already."""
+        return self._lost > 0
+
     def feed(self, data: bytes) -> list[bytes | Overlong]:
         """The lines that end in `data`, in order."""
         *ended, rest = data.replace(b"\r", b"\n").split(b"\n")

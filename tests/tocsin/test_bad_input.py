@@ -306,6 +306,8 @@ def test_ten_megabytes_without_a_line_end_are_one_dead_letter(
     assert (letter.size, len(letter.body)) == (ENDLESS_BYTES, 4096)
     lines["endless"].say("5")
     until(lambda: there.rows("endless-1") == 1, "the next line")
+    (state,) = [state for _, state in there.box.reader.sources() if state.source == "endless"]
+    assert state.detail.endswith("lines end again")
 
 
 def test_noise_at_full_speed_is_counted_in_little_room_and_the_line_says_so(

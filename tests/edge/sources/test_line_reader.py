@@ -116,3 +116,15 @@ def test_every_line_ends_as_a_row_a_header_or_refused(parts: list[bytes], sizes:
     assert len(rows) + headers + sum(count for _, count in refused(tuple(events))) == there
     whole = reader(limit=20).feed(data, now_s=0)
     assert list(whole.rows) == rows
+
+
+def test_a_line_that_does_not_end_is_told_once_when_it_is_too_long_and_once_when_it_ends() -> None:
+    lines = reader(limit=100)
+    told = [lines.feed(b"7" * 60, now_s=n).events for n in range(4)]
+    assert [len(events) for events in told] == [0, 1, 0, 0]
+    (state,) = told[1]
+    assert isinstance(state, SourceState)
+    assert state.detail == "ttyX at 9600 baud: no line end within 100 bytes: check baud rate, line ends and format"
+    events = lines.feed(b"\n1,2\n", now_s=5).events
+    assert refused(events) == [("line longer than 100 bytes", 1)]
+    assert [e.detail for e in events if isinstance(e, SourceState)] == ["ttyX at 9600 baud: lines end again"]
