@@ -280,6 +280,14 @@ def test_what_no_row_can_hold_is_refused_alone(log: LocalLog) -> None:
     assert values(log) == [float(n) for n in range(len(bad))]
 
 
+def test_sound_rows_of_one_read_are_kept_beside_those_that_no_row_can_hold(log: LocalLog) -> None:
+    rows = [row(1.0), Row("d", ("a",), (1.0, 2.0)), row(2.0), Row("d", ("a",), ()), row(3.0)]
+    with Outbox(log, Config()) as outbox:
+        outbox.put(Arrival("s", rows, events=[Refused("s", "no number", b"x")]))
+    assert values(log) == [1.0, 2.0, 3.0]
+    assert log.lane.refused == 3
+
+
 def test_noise_is_told_as_one_event_with_a_count_and_a_short_body(log: LocalLog) -> None:
     clock = HandClock(0)
     with Outbox(log, Config(), clock=clock) as outbox:
