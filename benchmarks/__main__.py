@@ -14,6 +14,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "demo": "benchmarks.demo",
     "kill": "benchmarks.kill",
     "breaking": "benchmarks.breaking",
+    "fleet": "benchmarks.fleet",
     "skab": "benchmarks.skab_line",
     "machines": "benchmarks.detection.machines",
 }
