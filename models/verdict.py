@@ -15,6 +15,9 @@ TRUSTED_ROWS = 64.0  # rows after which oddness means anything
 STILL_ROWS = 64.0  # a channel that did not move for so long is taken to be coarse
 LARGEST = 1e300
 LOOK = 0.5  # independent looks of a span, for what follows one another is alike
+SUSPECT = (
+    0.5  # from this share of its limit on, what a band shows is hardly learnt: a ramp must not teach its own limit
+)
 STRANGER = 4.0  # limits are so much wider where most channels have never been
 HUBER = 2.0  # spreads beyond which a row counts for less in what is learnt
 COARSE = 0.3  # of the first step of a channel that stood still at first
@@ -118,7 +121,7 @@ def _close(memory: Memory, trail: Trail, verdict: Verdict, learns: Bools) -> Non
     memory["away"] = trail.away[-1]
     memory["filled"] = 0.0
     memory["fresh_ns"] = verdict.fresh[-1]
-    memory["held"] = np.where(verdict.score >= 1.0, 1.0, 0.0).max(axis=0)
+    memory["held"] = np.where(verdict.score >= SUSPECT, 1.0, 0.0).max(axis=0)
     if learns.all():
         _learn(memory, trail, verdict)
         return
@@ -131,7 +134,7 @@ def _close(memory: Memory, trail: Trail, verdict: Verdict, learns: Bools) -> Non
 
 
 def _learn(memory: Memory, trail: Trail, verdict: Verdict) -> None:
-    rings = verdict.ratio.max(axis=(0, 2)) >= 1.0
+    rings = verdict.ratio.max(axis=(0, 2)) >= SUSPECT
     ease = np.where(rings, np.where(memory["anchored"] > 0, 0.0, WAITING), 1.0)
     ease[[LEVELS - 1, -1]] *= memory["anchored"] == 0  # how far the slowest may be from an anchor is settled with it
     oddest = verdict.odd.max(axis=2) / HUBER
@@ -141,7 +144,7 @@ def _learn(memory: Memory, trail: Trail, verdict: Verdict) -> None:
     starts.learn(memory, trail, verdict.fresh)
     fresh = verdict.fresh > 0
     known = (memory["unit"] > 0) & (memory["count"] >= TRUSTED_ROWS)
-    stands = verdict.ratio[-1] >= 1.0
+    stands = verdict.ratio[-1] >= SUSPECT
     stands[[LEVELS - 1, -1]] |= memory["anchored"] > 0
     for context, mine in ((SETTLED, ~fresh), (FRESH, fresh)):
         if mine.any():
@@ -149,7 +152,8 @@ def _learn(memory: Memory, trail: Trail, verdict: Verdict) -> None:
             tails.learn(memory, context, largest, verdict.limit[context], stands)
     _bear(memory)
     present = np.where(trail.missing, 0.0, 1.0)
-    memory["count"] += present.sum(axis=0)
+    # While it rings, experience hardly grows: a stage that is not mature must not become so on what is wrong.
+    memory["count"] += present.sum(axis=0) * np.where(memory["held"] > 0, WAITING, 1.0)
     memory["fresh_rows"] += np.where(fresh & ~trail.missing.all(axis=1), 1.0, 0.0).sum(axis=0)
     memory["blocks"] += 1.0
     memory["seen_ns"] += memory["every_ns"] * BLOCK

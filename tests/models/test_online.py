@@ -147,17 +147,36 @@ def test_a_constant_channel_may_move_by_its_smallest_step() -> None:
 
 def test_the_normal_drifts_only_so_far_from_its_anchor_until_a_person_accepts() -> None:
     minute = 60 * SECOND
-    rows = pump(40_000, 17)
-    rows[8000:, 1] += np.minimum(np.arange(32_000) / 800.0, 40.0)
+    rows = pump(56_000, 17)
+    rows[28_000:, 1] += np.minimum(np.arange(28_000) / 800.0, 40.0)
     far = watched(rows, every=minute)
-    assert not far.drift[:8000].any()
-    assert far.drift[8000:].any() or rings(far)
+    assert not far.drift[:28_000].any()
     hot = pump(3000, 18)
-    hot[:, 1] += 40.0
-    held = watched(hot, far.state, 40_000, every=minute)
-    assert held.drift.any()
-    accepted = watched(hot, Online().accept(far.state), 40_000, every=minute)
+    hot[:, 1] += 35.0
+    held = watched(hot, far.state, 56_000, every=minute)
+    assert held.drift.all()
+    accepted = watched(hot, Online().accept(far.state), 56_000, every=minute)
     assert not accepted.drift.any()
+
+
+def test_what_creeps_in_before_the_normal_is_mature_rings_until_a_person_accepts_it() -> None:
+    rows = pump(6000, 17)
+    rows[3000:, 1] += np.minimum(np.arange(3000) / 50.0, 40.0)
+    crept = watched(rows)
+    assert rings(crept)
+    hot = pump(6000, 18)
+    hot[:, 1] += 40.0
+    assert (watched(hot, crept.state, 6000).score[-1000:] >= 1).all()
+    accepted = watched(hot, Online().accept(crept.state), 6000)
+    assert not (accepted.score[-1000:] >= 1).any()
+
+
+def test_a_fault_that_grows_just_after_the_start_is_not_taken_for_normal() -> None:
+    rows = pump(1200, 20)
+    rows[350:, 0] *= 1.0 + 3.0 * np.clip(np.arange(850) / 160.0, 0.0, 1.0)
+    scored = watched(rows, every=SECOND // 10)
+    assert rings(scored)
+    assert rings(scored)[0] < 350 + 80
 
 
 def test_a_state_of_another_length_is_refused() -> None:
