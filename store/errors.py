@@ -16,6 +16,8 @@ StoreError
 from collections.abc import Sequence
 from pathlib import Path
 
+from store.port import CommitRefusedError
+
 
 class StoreError(Exception):
     """The store cannot do what was asked; the message says why and what to do."""
@@ -80,7 +82,7 @@ class StoreVersionError(StoreError):
         self.version = version
 
 
-class StoreBrokenError(StoreError):
+class StoreBrokenError(StoreError, CommitRefusedError):
     """The database refused something that it should not have; what it said is in the message."""
 
 

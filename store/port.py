@@ -30,6 +30,10 @@ class StoreFullError(Exception):
     """The disk under the store has less room than `min_free`; nothing was written."""
 
 
+class CommitRefusedError(Exception):
+    """The store cannot take this commit, though there is room; nothing was written, and others may be taken."""
+
+
 class Writer(Protocol):
     """The writing side, used by one thread."""
 
@@ -37,7 +41,10 @@ class Writer(Protocol):
         """What the last commit left."""
 
     def write(self, commit: Commit) -> None:
-        """Write a micro-batch in one transaction. Raises StoreFullError; then the same commit may come again."""
+        """Write a micro-batch in one transaction. Raises StoreFullError; then the same commit may come again.
+
+        Raises CommitRefusedError for what this very commit holds.
+        """
 
     def retain(self, now_ns: int) -> None:
         """Drop what retention allows to go, as a counted Gap of its own."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from store.port import Commit, StoreFullError, Writer
+from store.port import Commit, CommitRefusedError, StoreFullError, Writer
 from stream.calendar import Calendar
 from stream.core import Core, Outcomes
 from stream.inputs import Item, Unreadable, origin_of
@@ -110,6 +110,28 @@ class BoxRunner:
             raise
 
     def _take(self, state: CoreState, entries: Sequence[Entry], stop: threading.Event) -> CoreState:
+        """Step, store and confirm; what the store refuses is tried one by one, and alone becomes a dead letter."""
+        try:
+            return self._committed(state, entries, stop)
+        except CommitRefusedError as error:
+            log.exception("the store refused %d inputs up to position %d", len(entries), entries[-1].pos)
+            if len(entries) == 1:
+                return self._buried(state, entries[0], error, stop)
+        for entry in entries:
+            if not stop.is_set():
+                state = self._take(state, [entry], stop)
+        return state
+
+    def _buried(self, state: CoreState, entry: Entry, error: CommitRefusedError, stop: threading.Event) -> CoreState:
+        """Keep an input that the store refuses as a dead letter, and go on as if it had not come."""
+        outcomes = self._failed(_opened(entry), entry, f"the store refused it: {error}")
+        commit = Commit(cursor=entry.pos, batches=(), outcomes=outcomes.outcomes, state={})
+        if self._stored(commit, stop):
+            self._log.confirm(entry.pos)
+            self._note(pos=entry.pos)
+        return state
+
+    def _committed(self, state: CoreState, entries: Sequence[Entry], stop: threading.Event) -> CoreState:
         items = [(entry.pos, _opened(entry)) for entry in entries]
         after, outcomes = self._stepped(state, items, entries)
         commit = Commit(
@@ -145,12 +167,11 @@ class BoxRunner:
                 state, outcomes = self._core.step(state, [item])
             except Exception as error:
                 log.exception("the input at position %d cannot be worked on", entry.pos)
-                outcomes = self._failed(item[1], entry, error)
+                outcomes = self._failed(item[1], entry, f"the core failed: {type(error).__name__}: {error}")
             parts.append(outcomes)
         return state, _together(parts)
 
-    def _failed(self, item: Item, entry: Entry, error: Exception) -> Outcomes:
-        reason = f"the core failed: {type(error).__name__}: {error}"
+    def _failed(self, item: Item, entry: Entry, reason: str) -> Outcomes:
         self._note(unstepped=self.health.unstepped + 1, last_error=reason)
         origin = origin_of(item, getattr(item, "edge", ""))
         letter = DeadLetter(origin, "core", reason, entry.body, size=len(entry.body), t_ns=self._clock_ns())

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from store.port import Commit, Resume, StoreFullError
+from store.port import Commit, CommitRefusedError, Resume, StoreFullError
 from stream.core import Core, Outcomes
 from stream.inputs import Item
 from stream.state import CoreState
@@ -67,6 +67,20 @@ class MemoryStore:
 
     def retain(self, now_ns: int) -> None:
         self.retained.append(now_ns)
+
+
+class Refusing(MemoryStore):
+    """A store that cannot take commits with the batch of this number."""
+
+    def __init__(self, *, seq: int) -> None:
+        super().__init__()
+        self._refuses = seq
+
+    def write(self, commit: Commit) -> None:
+        if any(batch.seq == self._refuses for batch in commit.batches):
+            msg = "out of memory"
+            raise CommitRefusedError(msg)
+        super().write(commit)
 
 
 class Stumbling(Core):

@@ -11,7 +11,7 @@ from store.port import Commit
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.runner import BoxRunner, Pauses, RunnerState
-from tests.stream.fakes import MemoryLog, MemoryStore, Stumbling
+from tests.stream.fakes import MemoryLog, MemoryStore, Refusing, Stumbling
 from tests.stream.plant import T0, Distance, S, batch, core, frame
 from wire.config import Config, EdgeSettings
 from wire.envelope import pack
@@ -173,6 +173,19 @@ def test_what_the_store_raises_stops_the_runner_visibly(caplog: pytest.LogCaptur
     assert runner.health.state is RunnerState.FAILED
     assert runner.health.last_error == "OSError: disk on fire"
     assert not log.confirmed
+
+
+def test_an_input_that_the_store_refuses_is_kept_and_its_neighbours_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    log, store = MemoryLog(), Refusing(seq=3)
+    for body in _batches(6):
+        log.add(body)
+    with caplog.at_level(logging.CRITICAL, logger="stream.runner"):
+        _run(log, 6, store=store)
+    assert _seqs(store.commits) == [1, 2, 4, 5, 6]
+    (letter,) = _letters(store)
+    assert letter.reason == "the store refused it: out of memory"
+    assert letter.body == _batches(6)[2]
+    assert log.confirmed == [1, 2, 3, 4, 5, 6]
 
 
 def test_ticks_are_written_only_while_they_can_ring() -> None:
