@@ -31,6 +31,7 @@ def parts(channels: int) -> Mapping[str, tuple[int, ...]]:
         "anchored": (),
         "held": (),  # the last block rang: what is not yet mature waits
         "absent_ns": (),  # how long nothing came or the machine was off, up to now
+        "rested": (),  # rows for which most channels have stood still, up to now
         "fresh_ns": (),  # how long the device will still count as just started
         "fresh_rows": (),  # rows seen while it did
         "drifting": (),

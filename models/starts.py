@@ -14,6 +14,10 @@ MOST = 0.75
 SHARE = 0.25
 LASTING = 1.0  # what has lasted as long as all else that was seen is usual
 LEARNING_ROWS = 128.0  # rows before which no range is known
+KNOWN_ROWS = 512.0  # rows before which nobody knows how restless a channel usually is
+CALM, CALMER = 0.25, 0.5  # shares of the usual restlessness, of the last few rows and of the last hundred
+SMALL = 0.3  # of the spread of the usual jump
+STOP_ROWS = 128.0  # a rest shorter than this is part of the work
 BEYOND = 0.1  # of its width outside a range is far
 
 
@@ -66,10 +70,45 @@ def after_change(memory: Memory, left: F64, trail: Trail) -> tuple[F64, Bools]:
     return np.maximum(left, since), many
 
 
-def learn(memory: Memory, trail: Trail, fresh: F64) -> None:
+def at_rest(memory: Memory, trail: Trail, spread: F64) -> Bools:
+    """Rows (rows, D) in which most channels stand still, who usually do not: the machine stands, nobody said so.
+
+    A fault makes one channel calm, or many restless; most of them calm at once is a stop. `spread` (c, D) of the jumps:
+    a channel whose wild values are not followed must not look calm.
+    """
+    still = np.zeros((len(trail.raw), memory["count"].shape[1]), dtype=np.bool_)
+    if memory.channels < FEWEST:
+        return still
+    usual = memory["normal"][1]
+    known = (memory["count"] >= KNOWN_ROWS) & (memory["unit"] > 0)
+    calm = (trail.restless[:, 0] < CALM * usual) & (trail.restless[:, 1] < CALMER * usual) & ~trail.missing & known
+    calm &= np.abs(trail.jump) < SMALL * spread
+    still[:] = calm.sum(axis=1) >= MOST * memory.channels
+    return still
+
+
+def after_rest(memory: Memory, left: F64, rest: Bools) -> F64:
+    """How long each row still counts as just started, where a long rest came before; keeps count of the rest."""
+    rested = memory["rested"].copy()
+    if not (rest.any() or rested.any()):
+        return left
+    every, longest = memory["every_ns"], _longest_ns(memory)
+    out = left.copy()
+    begun = np.zeros_like(rested)
+    for r in range(len(rest)):
+        start = np.where(rested >= STOP_ROWS, np.minimum(FOLLOWING * rested * every, longest), 0.0)
+        begun = np.where(rest[r], begun, np.maximum(begun - every, start))
+        rested = np.where(rest[r], rested + 1.0, 0.0)
+        out[r] = np.maximum(left[r], begun)
+    memory["rested"] = np.where(memory["filled"] >= BLOCK, rested, memory["rested"])
+    return out
+
+
+def learn(memory: Memory, trail: Trail, fresh: F64, stood: Bools) -> None:
     """Widen the usual ranges by what a settled block showed; what lasts becomes usual in the end in any case."""
     level = np.concatenate([trail.first[None], trail.level[:-1, 0]]) + trail.kept
     pace = np.where(fresh[-1] > 0, np.minimum(1.0, LASTING * BLOCK / (memory["count"] + BLOCK)), 1.0)
+    pace = np.where(stood, 0.0, pace)
     low, high = memory["range"]
     lowest = np.where(trail.missing, np.inf, level).min(axis=0)
     highest = np.where(trail.missing, -np.inf, level).max(axis=0)

@@ -30,15 +30,17 @@ def limits(memory: Memory) -> F64:
     return top
 
 
-def learn(memory: Memory, context: int, largest: F64, limit: F64, stands: Bools) -> None:
-    """Take the largest oddness of a block in a context, (BANDS, c, D); what still `stands` over its limit must wait.
+def learn(memory: Memory, context: int, largest: F64, limit: F64, stands: Bools, *, mine: Bools) -> None:
+    """Take the largest oddness of a block, (BANDS, c, D), for the devices (D) that are in this context.
+
+    What still `stands` over its limit must wait.
 
     The largest that is normal may be raised by two fifths once while experience grows by a fifth: a load step that
     comes again is learnt, but what grows steadily is not swallowed, and a wild value does not blind.
     """
     epoch, peak, raised = (memory[name][context] for name in ("epoch", "peak", "raised"))
-    epoch[...] = np.where(stands, 0.0, np.maximum(epoch, np.minimum(largest, limit)))
-    over = (memory["blocks"] % EPOCHS == 0) & (epoch > 0)
+    epoch[...] = np.where(mine, np.where(stands, 0.0, np.maximum(epoch, np.minimum(largest, limit))), epoch)
+    over = mine & (memory["blocks"] % EPOCHS == 0) & (epoch > 0)
     now = epochs(memory)[context] + 1.0
     higher = over & (epoch > np.maximum(peak, LOWEST)) & (now >= raised * PATIENCE)
     faded = peak * (1.0 - np.minimum(EPOCHS * BLOCK / MEMORY_ROWS, 0.1))

@@ -34,6 +34,7 @@ class Verdict(msgspec.Struct, frozen=True):
     ratio: F64  # odd by limit, where judged
     limit: F64  # (2, BANDS, c, D)
     fresh: F64  # how long each row still counts as just started, ns
+    rest: Bools  # most channels stand still
     slowest: F64  # spreads of the slowest bands, (2, c, D)
 
     def take(self, devices: I64) -> "Verdict":
@@ -68,18 +69,22 @@ def _verdict(memory: Memory, form: normal.Shape, limit: F64, trail: Trail, fresh
     judged = (count >= LOOKS * _SPANS) & (count >= WARM_ROWS) & (memory["unit"] > 0)
     seen = np.where(judged & ~trail.missing[:, None], odd, 0.0)
     fresh, elsewhere = starts.after_change(memory, fresh, trail)
+    rest = starts.at_rest(memory, trail, form.spread[0])
+    fresh = starts.after_rest(memory, fresh, rest)
     bound = np.where(fresh[:, None, None] > 0, limit[FRESH], limit[SETTLED])
     ratio = seen / (bound * np.where(elsewhere, STRANGER, 1.0)[:, None, None])
+    ratio = np.where(rest[:, None, None], 0.0, ratio)
     by_channel = ratio.max(axis=1)
-    mute = trail.missing.all(axis=1) | (count.max(axis=0) < WARM_ROWS)
+    mute = trail.missing.all(axis=1) | (count.max(axis=0) < WARM_ROWS) | rest
     return Verdict(
         score=np.where(mute, np.nan, by_channel.max(axis=1)),
         share=shares(by_channel),
         shown=shown,
-        odd=np.where(trail.missing[:, None], 0.0, odd),
+        odd=np.where(trail.missing[:, None] | rest[:, None, None], 0.0, odd),
         ratio=ratio,
         limit=limit,
         fresh=fresh,
+        rest=rest,
         slowest=form.spread[[LEVELS - 1, -1]],
     )
 
@@ -136,12 +141,14 @@ def _close(memory: Memory, trail: Trail, verdict: Verdict, learns: Bools) -> Non
 def _learn(memory: Memory, trail: Trail, verdict: Verdict) -> None:
     rings = verdict.ratio.max(axis=(0, 2)) >= SUSPECT
     ease = np.where(rings, np.where(memory["anchored"] > 0, 0.0, WAITING), 1.0)
+    stood: Bools = np.any(verdict.rest, axis=0)
+    ease = np.where(stood, 0.0, ease)  # nothing is learnt of a machine that stands
     ease[[LEVELS - 1, -1]] *= memory["anchored"] == 0  # how far the slowest may be from an anchor is settled with it
     oddest = verdict.odd.max(axis=2) / HUBER
     weight = 1.0 / np.maximum(1.0, oddest * oddest)
     normal.learn(memory, trail, verdict.shown, weight, ease)
     normal.settle(memory, ease[LEVELS - 1], verdict.slowest)
-    starts.learn(memory, trail, verdict.fresh)
+    starts.learn(memory, trail, verdict.fresh, stood)
     fresh = verdict.fresh > 0
     known = (memory["unit"] > 0) & (memory["count"] >= TRUSTED_ROWS)
     stands = verdict.ratio[-1] >= SUSPECT
@@ -149,11 +156,11 @@ def _learn(memory: Memory, trail: Trail, verdict: Verdict) -> None:
     for context, mine in ((SETTLED, ~fresh), (FRESH, fresh)):
         if mine.any():
             largest = np.where(known & mine[:, None, None], verdict.odd, 0.0).max(axis=0)
-            tails.learn(memory, context, largest, verdict.limit[context], stands)
+            tails.learn(memory, context, largest, verdict.limit[context], stands, mine=np.any(mine, axis=0))
     _bear(memory)
     present = np.where(trail.missing, 0.0, 1.0)
     # While it rings, experience hardly grows: a stage that is not mature must not become so on what is wrong.
-    memory["count"] += present.sum(axis=0) * np.where(memory["held"] > 0, WAITING, 1.0)
+    memory["count"] += present.sum(axis=0) * np.where(stood, 0.0, np.where(memory["held"] > 0, WAITING, 1.0))
     memory["fresh_rows"] += np.where(fresh & ~trail.missing.all(axis=1), 1.0, 0.0).sum(axis=0)
     memory["blocks"] += 1.0
     memory["seen_ns"] += memory["every_ns"] * BLOCK

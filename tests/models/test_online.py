@@ -179,6 +179,18 @@ def test_a_fault_that_grows_just_after_the_start_is_not_taken_for_normal() -> No
     assert rings(scored)[0] < 350 + 80
 
 
+def test_a_machine_that_is_stopped_unannounced_is_neither_scored_nor_forgotten() -> None:
+    rows = pump(9000, 21)
+    rng = np.random.default_rng(22)
+    rows[6000:7500] = np.array([0.0, 30.0, 0.0, 1.0, 0.0]) + 0.001 * rng.normal(size=(1500, 5))
+    scored = watched(rows)
+    assert np.isnan(scored.score[6200:7500]).all()
+    assert rings(scored) == []
+    worn = rows.copy()
+    worn[8500:, 0] *= 4.0
+    assert [row for row in rings(watched(worn)) if row >= 8500]
+
+
 def test_a_state_of_another_length_is_refused() -> None:
     rows = pump(10)
     with pytest.raises(ValueError, match="no state of the online detector"):
