@@ -8,7 +8,7 @@ from models.memory import BAND_SPANS, BLOCK, FRESH, SETTLED, Memory
 EPOCHS = np.array([max(1, 2 * span // BLOCK) for span in BAND_SPANS], dtype=np.float64)[:, None, None]  # in blocks
 LOWEST = np.array([3.0, 3.0, 2.5, 2.0, 2.0, 3.0, 2.5, 2.0, 2.0])[:, None, None]  # so far plain noise comes in any case
 MARGIN = 2.0  # above the largest that was normal
-DOUBT = {SETTLED: 2.5, FRESH: 60.0}  # how much wider before anything is seen ...
+DOUBT = {SETTLED: 3.0, FRESH: 60.0}  # how much wider before anything is seen ...
 HALF = 6.0  # ... half of it after so many epochs, then falling with their root
 STEP = 1.4  # growth of the largest at one raise
 PATIENCE = 1.2  # growth of experience from one raise of the largest to the next
