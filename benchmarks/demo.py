@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from benchmarks.report import Figure, figure
 
 FOR_S = 60
+DEADLINE_S = 5.0  # silent_after of the demo's spindle
 
 
 def measure() -> list[Figure]:
@@ -23,5 +25,11 @@ def measure() -> list[Figure]:
         figure("demo.first_score_s", told["first_score_s"], "s"),
         figure("demo.fault_to_alarm_s", told["fault_to_alarm_s"], "s", 5.0),
         figure("demo.dropout_seen", len(silent), "alarms", 1.0),
+        *(figure("demo.silent_past_deadline_s", _past_deadline_s(alarm), "s", 3.0) for alarm in silent[:1]),
         figure("demo.anomalies_elsewhere", len(false), "alarms"),
     ]
+
+
+def _past_deadline_s(alarm: Mapping[str, int]) -> float:
+    """From the deadline of the spindle that fell silent to the moment of the input clock at which it rang."""
+    return (alarm["changed_ns"] - alarm["onset_ns"]) / 1e9 - DEADLINE_S

@@ -63,7 +63,7 @@ class Account(msgspec.Struct, frozen=True):
     alarms_differ: int
     written: int  # numbers written to the pty
     unexplained: int  # of them neither stored nor inside a gap
-    longest_excess_ms: float  # longest gap beyond its downtime
+    longest_excess_ms: float  # longest that a gap begins before its kill
     recovery_s: list[float]
 
 
@@ -183,7 +183,8 @@ def _count(folder: Path, numbers: Numbers, downs: list[int], recovery: list[floa
     spans = [(gap.from_ns, gap.to_ns) for gap in gaps]
     missing = [n for n in range(1, numbers.sent + 1) if n not in lathe]
     unexplained = [n for n in missing if not inside(numbers.said_ns[n - 1], spans)]
-    excess = [(high - low - _downtime(low, downs, recovery)) / 1e6 for low, high in spans]
+    # A gap ends when the port is read again, so it is longer than the downtime only by what it begins before the kill.
+    excess = [(_nearest(low, downs) - low) / 1e6 for low, _ in spans]
     return Account(
         kills=len(downs),
         sent=numbers.sent,
@@ -203,9 +204,8 @@ def inside(said_ns: int, spans: list[tuple[int, int]]) -> bool:
     return any(low <= said_ns + SLACK_NS and said_ns <= high for low, high in spans)
 
 
-def _downtime(start_ns: int, downs: list[int], recovery: list[float]) -> float:
-    nearest = min(range(len(downs)), key=lambda i: abs(downs[i] - start_ns), default=None)
-    return recovery[nearest] * 1e9 if nearest is not None else 0.0
+def _nearest(start_ns: int, downs: list[int]) -> int:
+    return min(downs, key=lambda down_ns: abs(down_ns - start_ns), default=start_ns)
 
 
 def measure(*, kills: int = 30) -> list[Figure]:

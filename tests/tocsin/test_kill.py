@@ -21,4 +21,3 @@ def test_kill_9_loses_nothing_doubles_nothing_and_leaves_no_loss_unsaid() -> Non
     assert found.alarms > 0, found
     assert found.alarms_differ == 0, found
     assert found.unexplained == 0, found
-    assert found.longest_excess_ms <= 50, found
