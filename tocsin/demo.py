@@ -77,7 +77,7 @@ channels.flow = {{ uom = "l/min" }}
 
 [[devices]]
 match = "spindle-1"
-every = "100ms"
+every = "1s"                          # a part takes minutes: what is usual is learnt in seconds, not in tenths
 silent_after = "5s"
 
 [[devices]]
