@@ -63,7 +63,7 @@ class Account(msgspec.Struct, frozen=True):
     alarms_differ: int
     written: int  # numbers written to the pty
     unexplained: int  # of them neither stored nor inside a gap
-    longest_excess_ms: float  # longest that a gap begins before its kill
+    longest_excess_ms: float  # longest that a gap begins before its kill, or outlasts the downtime
     recovery_s: list[float]
 
 
@@ -183,8 +183,7 @@ def _count(folder: Path, numbers: Numbers, downs: list[int], recovery: list[floa
     spans = [(gap.from_ns, gap.to_ns) for gap in gaps]
     missing = [n for n in range(1, numbers.sent + 1) if n not in lathe]
     unexplained = [n for n in missing if not inside(numbers.said_ns[n - 1], spans)]
-    # A gap ends when the port is read again, so it is longer than the downtime only by what it begins before the kill.
-    excess = [(_nearest(low, downs) - low) / 1e6 for low, _ in spans]
+    excess = [ms for low, high in spans for ms in _beyond_ms(low, high, downs, recovery)]
     return Account(
         kills=len(downs),
         sent=numbers.sent,
@@ -204,8 +203,10 @@ def inside(said_ns: int, spans: list[tuple[int, int]]) -> bool:
     return any(low <= said_ns + SLACK_NS and said_ns <= high for low, high in spans)
 
 
-def _nearest(start_ns: int, downs: list[int]) -> int:
-    return min(downs, key=lambda down_ns: abs(down_ns - start_ns), default=start_ns)
+def _beyond_ms(low_ns: int, high_ns: int, downs: list[int], recovery: list[float]) -> tuple[float, float]:
+    """How long before the nearest kill a gap begins, and how much longer it is than until the box was ready again."""
+    nearest = min(range(len(downs)), key=lambda i: abs(downs[i] - low_ns))
+    return (downs[nearest] - low_ns) / 1e6, (high_ns - low_ns) / 1e6 - recovery[nearest] * 1e3
 
 
 def measure(*, kills: int = 30) -> list[Figure]:

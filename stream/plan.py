@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from models.contract import F64, I64, Bools
+from models.contract import F64, I64
 from stream.alarms import Texts
 from stream.running import Running, parse
 from wire.config import Channel, Config, DeviceRule, Limits, channel
@@ -53,11 +53,6 @@ class Plan(msgspec.Struct, frozen=True):
     range_rules: tuple[str, ...]
     stuck_rules: tuple[str, ...]
     silent_rules: tuple[str, ...]
-
-    @property
-    def wants_stuck(self) -> Bools:
-        """Which channels have a configured time after which they count as stuck."""
-        return self.stuck_ns > 0
 
 
 def plan(config: Config, device: str, channels: tuple[str, ...]) -> Plan:

@@ -6,6 +6,7 @@ from benchmarks.kill import campaign
 from benchmarks.processes import MOSQUITTO
 
 KILLS = 3
+BUSY_MS = 1000
 
 
 @pytest.mark.server
@@ -21,3 +22,5 @@ def test_kill_9_loses_nothing_doubles_nothing_and_leaves_no_loss_unsaid() -> Non
     assert found.alarms > 0, found
     assert found.alarms_differ == 0, found
     assert found.unexplained == 0, found
+    # A gap over everything would explain any loss. The promised 50 ms are the benchmark's; a busy machine gets more.
+    assert found.longest_excess_ms <= BUSY_MS, found
