@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-edge check bench lock clean
+.PHONY: help demo test test-edge check bench kafka lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ check: $(VENV)/.dev  ## lint, format and type-check
 
 bench: $(VENV)/.dev  ## measure speed, memory and alarms; writes build/bench.json
 	$(BIN)/python -m benchmarks
+
+build/kafka/.done: .ci/kafka.xml
+	mvn --quiet --batch-mode --file .ci/kafka.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/build/kafka
+	@touch $@
+
+kafka: build/kafka/.done  ## fetch a Kafka broker for the tests (needs java and mvn)
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(VENV)/.dev  ## renew the locked dependencies

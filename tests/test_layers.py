@@ -12,12 +12,13 @@ ROOT = Path(__file__).parent.parent
 ALLOWED = {
     "wire": {""},
     "edge": {"wire"},
+    "bus": {"wire"},
     "simulators": {"wire"},
     "store": {"wire"},
     "models": {"wire", "store.port"},
     "stream": {"wire", "models", "store.port"},
-    "dashboards": {"wire", "store.port", "models.registry"},
-    "tocsin": {"wire", "edge", "simulators", "store", "models", "stream", "dashboards"},
+    "dashboards": {"wire", "store.port", "store.influx.table", "models.registry"},
+    "tocsin": {"wire", "edge", "bus", "simulators", "store", "models", "stream", "dashboards"},
 }
 ROOMS = frozenset(ALLOWED)
 HEAVY = {"numpy", "sklearn", "scipy", "pandas", "pyarrow", "duckdb", "faust", "nicegui", "fastapi", "stream", "store"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("wire", "edge", "stream", "models", "store", "dashboards", "simulators", "tocsin")
+ROOMS = ("wire", "edge", "bus", "stream", "models", "store", "dashboards", "simulators", "tocsin")
 MODULES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 LONGEST = 300
 

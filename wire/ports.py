@@ -1,4 +1,4 @@
-"""The ports that rooms meet at: where inputs are put durably, and where they are read in order."""
+"""The ports that rooms meet at: where inputs are put durably, where they are read in order, and the fleet's bus."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -77,3 +77,44 @@ class Inbox(Protocol):
 
     def append(self, message: Action | Verdict | Tick | ModelChange) -> int:
         """Write one input behind all that are there."""
+
+
+class BusError(Exception):
+    """The bus cannot be used; the message says what happened and what to do."""
+
+
+class Publisher(Protocol):
+    """Puts bytes on a topic of the bus."""
+
+    def publish(self, topic: str, key: bytes, body: bytes, done: Callable[[str], None], *, partition: int = -1) -> None:
+        """Send a record; `done` is called once, from another thread: "" when all replicas have it, else why not.
+
+        The key chooses the partition where none is given. Waits while too much is under way; raises BusError.
+        """
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until every `done` was called; false if that took longer."""
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One record of a topic as a reader gets it; `at_ns` is when the bus took it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    body: bytes
+    at_ns: int
+
+
+class Feed(Protocol):
+    """The records of some topics, shared among the members of one group of readers; used by one thread."""
+
+    def read(self, *, limit: int, wait_s: float) -> list[Record]:
+        """The next records, in order in each partition; what was read and not committed may come again.
+
+        Raises BusError.
+        """
+
+    def commit(self, records: Sequence[Record]) -> None:
+        """These records are done, and so is all before them in their partitions. Raises BusError."""

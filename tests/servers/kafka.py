@@ -1,0 +1,108 @@
+"""A real Kafka broker, KRaft in one process, from the jars in build/kafka; skips where they are absent."""
+
+import base64
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from tests.servers.ports import free_port, until
+
+JARS = Path(os.environ.get("TOCSIN_KAFKA_JARS") or Path(__file__).parents[2] / "build/kafka")
+LAYOUT = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+log.message.timestamp.type=LogAppendTime
+"""
+
+
+class Kafka:
+    """One broker whose port and data stay the same when it is started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self._folder = folder
+        self._properties = folder / "server.properties"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def format(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        text = LAYOUT.format(port=self.port, controller=free_port(), folder=self._folder)
+        self._properties.write_text(text)
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        tool = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties))
+        subprocess.run(tool, check=True, capture_output=True, timeout=60)
+
+    def start(self) -> None:
+        with (self._folder / "kafka.log").open("ab") as out:
+            command = self._java("kafka.Kafka", str(self._properties))
+            self._process = subprocess.Popen(command, stdout=out, stderr=out)
+        until(self._answers, what=f"Kafka on {self.address}", within_s=60)
+
+    def stop(self) -> None:
+        self._end(subprocess.Popen.terminate)
+
+    def kill(self) -> None:
+        self._end(subprocess.Popen.kill)
+
+    def _end(self, how: object) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            assert callable(how)
+            how(process)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(20)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"Kafka ended, see {self._folder}/kafka.log"
+        try:
+            client = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+            return bool(client.list_topics(timeout=1).brokers)
+        except KafkaException:
+            return False
+
+    def _java(self, *arguments: str) -> list[str]:
+        options = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        return ["java", *options, "-cp", f"{JARS}/*", *arguments]
+
+
+@contextmanager
+def kafka(folder: Path) -> Iterator[Kafka]:
+    """Run a broker; skip where there is none, except in CI."""
+    if not (shutil.which("java") and list(JARS.glob("kafka_*.jar"))):
+        why = f"no Kafka: needs java and the jars in {JARS} (make kafka)"
+        assert os.environ.get("CI") != "true", why
+        pytest.skip(why)
+    server = Kafka(folder)
+    server.format()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
