@@ -8,12 +8,11 @@ from enum import StrEnum
 import msgspec
 
 from store.port import Commit, CommitRefusedError, StoreFullError, Writer
+from stream.attempt import attempt, buried, opened
 from stream.calendar import Calendar
-from stream.core import Core, Outcomes
-from stream.inputs import Item, Unreadable, origin_of
+from stream.core import Core
 from stream.state import CoreState
-from wire.envelope import Rejected, unpack_input
-from wire.messages import NS_PER_S, DeadLetter, Tick
+from wire.messages import NS_PER_S, Tick
 from wire.ports import Entry, FullError, Inbox, InputLog
 
 log = logging.getLogger(__name__)
@@ -124,7 +123,9 @@ class BoxRunner:
 
     def _buried(self, state: CoreState, entry: Entry, error: CommitRefusedError, stop: threading.Event) -> CoreState:
         """Keep an input that the store refuses as a dead letter, and go on as if it had not come."""
-        outcomes = self._failed(_opened(entry), entry, f"the store refused it: {error}")
+        reason = f"the store refused it: {error}"
+        self._note(unstepped=self.health.unstepped + 1, last_error=reason)
+        outcomes = buried(opened(entry), entry, reason, now_ns=self._clock_ns())
         commit = Commit(cursor=entry.pos, batches=(), outcomes=outcomes.outcomes, state={})
         if self._stored(commit, stop):
             self._log.confirm(entry.pos)
@@ -132,8 +133,9 @@ class BoxRunner:
         return state
 
     def _committed(self, state: CoreState, entries: Sequence[Entry], stop: threading.Event) -> CoreState:
-        items = [(entry.pos, _opened(entry)) for entry in entries]
-        after, outcomes = self._stepped(state, items, entries)
+        after, outcomes, reasons = attempt(self._core, state, entries, now_ns=self._clock_ns())
+        if reasons:
+            self._note(unstepped=self.health.unstepped + len(reasons), last_error=reasons[-1])
         commit = Commit(
             cursor=entries[-1].pos,
             batches=outcomes.accepted,
@@ -152,30 +154,6 @@ class BoxRunner:
             behind=len(entries) == self._pauses.limit,
         )
         return after
-
-    def _stepped(
-        self, state: CoreState, items: Sequence[tuple[int, Item]], entries: Sequence[Entry]
-    ) -> tuple[CoreState, Outcomes]:
-        """Step over all at once; if that fails, one by one, and what fails alone becomes a dead letter."""
-        try:
-            return self._core.step(state, items)
-        except Exception:
-            log.exception("a micro-batch of %d inputs failed, trying them one by one", len(items))
-        parts = []
-        for item, entry in zip(items, entries, strict=True):
-            try:
-                state, outcomes = self._core.step(state, [item])
-            except Exception as error:
-                log.exception("the input at position %d cannot be worked on", entry.pos)
-                outcomes = self._failed(item[1], entry, f"the core failed: {type(error).__name__}: {error}")
-            parts.append(outcomes)
-        return state, _together(parts)
-
-    def _failed(self, item: Item, entry: Entry, reason: str) -> Outcomes:
-        self._note(unstepped=self.health.unstepped + 1, last_error=reason)
-        origin = origin_of(item, getattr(item, "edge", ""))
-        letter = DeadLetter(origin, "core", reason, entry.body, size=len(entry.body), t_ns=self._clock_ns())
-        return Outcomes((), (letter,), 0, ())
 
     def _stored(self, commit: Commit, stop: threading.Event) -> bool:
         refused = False
@@ -225,17 +203,3 @@ class BoxRunner:
 
     def _note(self, **said: object) -> None:
         self.health = msgspec.structs.replace(self.health, **said)
-
-
-def _opened(entry: Entry) -> Item:
-    item = unpack_input(entry.body)
-    return Unreadable(item.reason, entry.body) if isinstance(item, Rejected) else item
-
-
-def _together(parts: Sequence[Outcomes]) -> Outcomes:
-    return Outcomes(
-        [batch for part in parts for batch in part.accepted],
-        [outcome for part in parts for outcome in part.outcomes],
-        sum(part.duplicates for part in parts),
-        tuple(dict.fromkeys(key for part in parts for key in part.changed)),
-    )

@@ -7,8 +7,6 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from dashboards.console.desk import BoxStatus
 from dashboards.console.server import Console, ConsoleError
 from edge.agent import Agent
@@ -21,8 +19,7 @@ from store.port import Reader, StoreFullError
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.runner import BoxRunner, RunnerState
-from tocsin.places import log_path, store_path
-from wire.config import Config, MqttSource, ReplaySource, SerialSource, Source
+from tocsin.places import at_home, log_path, store_path
 from wire.messages import NS_PER_S
 from wire.settings import Loaded
 
@@ -44,7 +41,7 @@ class Box:
     """
 
     def __init__(self, loaded: Loaded) -> None:
-        self.config = _at_home(loaded)
+        self.config = at_home(loaded)
         self.log = LocalLog.of(log_path(loaded), self.config.edge)
         self._store = DuckStore(path=store_path(loaded), retention=self.config.retention)
         self._stop = threading.Event()
@@ -154,26 +151,3 @@ class Box:
     def _score(self, runner: BoxRunner) -> None:
         with suppress(Exception):  # it has said so in the log and in its health, where `failure` finds it
             runner.run(self._stop)
-
-
-def _at_home(loaded: Loaded) -> Config:
-    """The config with every relative path made absolute, as relative to its file."""
-
-    def path(written: str) -> str:
-        return str(loaded.path(written)) if written and not written.startswith("usb:") else written
-
-    def settled(source: Source) -> Source:
-        match source:
-            case SerialSource():
-                return msgspec.structs.replace(source, port=path(source.port))
-            case ReplaySource():
-                return msgspec.structs.replace(source, path=path(source.path))
-            case MqttSource():
-                files = {name: path(getattr(source, name)) for name in ("ca_file", "cert_file", "key_file")}
-                return msgspec.structs.replace(source, **files)
-        return source
-
-    edge = loaded.config.edge
-    return msgspec.structs.replace(
-        loaded.config, edge=msgspec.structs.replace(edge, sources=tuple(map(settled, edge.sources)))
-    )

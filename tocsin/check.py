@@ -8,7 +8,10 @@ from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
+from bus.address import parse
+from tocsin.places import is_fleet
 from wire.config import Config, MqttSource, ReplaySource, source_names
+from wire.ports import BusError
 from wire.problem import Problem, SettingsError
 from wire.settings import Loaded, load
 
@@ -33,7 +36,15 @@ def check(path: Path, *, environ: Mapping[str, str] = os.environ) -> list[Proble
 def problems(config: Config, *, folder: Path, environ: Mapping[str, str]) -> list[Problem]:
     """What is wrong with a config whose every value is right by itself."""
     loaded = Loaded(config=config, folder=folder)
-    return list(chain(_files(loaded), _variables(config, environ), _conditions(config), _console(config, environ)))
+    return list(
+        chain(
+            _files(loaded),
+            _variables(config, environ),
+            _bus(config, environ),
+            _conditions(config),
+            _console(config, environ),
+        )
+    )
 
 
 def _files(loaded: Loaded) -> Iterator[Problem]:
@@ -60,15 +71,27 @@ def _variables(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
                     yield Problem(key=f"edge.sources[{place}].{key}", what=what)
 
 
+def _bus(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
+    if not is_fleet(config):
+        return
+    try:
+        parse(config.bus, environ)
+    except BusError as error:
+        yield Problem(key="bus", what=str(error).removeprefix("bus: "))
+    if find_spec("confluent_kafka") is None:
+        yield Problem(key="bus", what="Kafka's client is not installed: pip install 'tocsin[bus]'")
+
+
 def _conditions(config: Config) -> Iterator[Problem]:
     if find_spec("numpy") is None:  # an edge alone neither scores nor reads conditions
         return
-    from stream.running import RunningError, parse  # noqa: PLC0415 -- see above
+    from stream.running import RunningError  # noqa: PLC0415 -- see above
+    from stream.running import parse as parse_condition  # noqa: PLC0415
 
     for place, rule in enumerate(config.devices):
         if rule.running_when is not None:
             try:
-                parse(rule.running_when)
+                parse_condition(rule.running_when)
             except RunningError as error:
                 what = f'{error}; write comparisons joined by and/or, such as "current > 0.5 and speed >= 10"'
                 yield Problem(key=f"devices[{place}].running_when", what=what)

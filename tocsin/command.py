@@ -9,6 +9,7 @@ import click
 
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
 from tocsin.records import alarms, data, replay, simulate
+from tocsin.roles import edge, stream
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -112,7 +113,7 @@ def doctor(*, config: Path, as_json: bool) -> None:
     sys.exit(USAGE if "config" in bad else PROBLEM if bad else OK)
 
 
-for command in (simulate, replay, data, alarms):
+for command in (edge, stream, simulate, replay, data, alarms):
     cli.add_command(command)
 
 

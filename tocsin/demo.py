@@ -29,8 +29,9 @@ from tocsin.box import Box, BoxError
 from tocsin.broker import EmbeddedBroker
 from tocsin.check import checked
 from tocsin.ending import ended
+from tocsin.journal import begin_log
 from tocsin.options import PROBLEM, USAGE
-from tocsin.run import begin_log, wait
+from tocsin.run import wait
 from tocsin.watch import Watch
 from wire.messages import NS_PER_S
 from wire.problem import SettingsError

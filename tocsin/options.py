@@ -21,7 +21,7 @@ CONFIG = click.option(
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-class Duration(click.ParamType[float]):
+class Duration(click.ParamType):
     """Seconds, written "90s", "15m" or "2h"."""
 
     name = "duration"

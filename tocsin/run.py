@@ -1,8 +1,6 @@
 """`tocsin up`: a box from its config until somebody ends it."""
 
-import logging
 import os
-import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +9,9 @@ import click
 from tocsin.box import Box, BoxError
 from tocsin.check import TOKEN, checked
 from tocsin.ending import ended
+from tocsin.journal import begin_log
 from tocsin.options import OK, PROBLEM, USAGE
+from tocsin.places import is_fleet
 from wire.problem import SettingsError
 
 
@@ -22,6 +22,10 @@ def up(path: Path, *, page: bool) -> int:
         loaded = checked(path)
     except SettingsError as error:
         click.echo(str(error), err=True)
+        return USAGE
+    if is_fleet(loaded.config):
+        said = f'bus = "{loaded.config.bus}" is a fleet\'s: run its roles with tocsin edge, stream, sink and serve'
+        click.echo(f"tocsin: {said}", err=True)
         return USAGE
     try:
         with ended() as end, Box(loaded) as box:
@@ -40,10 +44,3 @@ def wait(box: Box, end: threading.Event) -> int:
             click.echo(f"tocsin: {trouble}", err=True)
             return PROBLEM
     return OK
-
-
-def begin_log(level: int = logging.INFO) -> None:
-    """One line an event on stderr."""
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    for chatty in ("uvicorn.access", "httpx", "nicegui", "watchfiles"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -105,6 +105,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     name: str = "edge"
     sources: tuple[Source, ...] = ()
+    outbox: str = "data/outbox.sqlite"  # of an edge of a fleet; a box has its `bus`
     outbox_bytes: OutboxBytes = 2_000_000_000
     outbox_age_ns: DurationNs = msgspec.field(name="outbox_age", default=7 * DAY_NS)
     when_full: WhenFull = WhenFull.OLDEST
@@ -175,6 +176,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     bus: str = "local:data/log.sqlite"
     store: str = "duckdb:data/tocsin.duckdb"
     registry: str = "folder:data/models"
+    archive: str = "data/archive"  # a folder, or a URL such as s3://BUCKET/PATH
     edge: EdgeSettings = EdgeSettings()
     devices: tuple[DeviceRule, ...] = ()
     console: Console = Console()

@@ -10,8 +10,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+):(?P<port>[0-9]{1,5})")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 SCHEMES: Mapping[str, Mapping[str, str]] = {  # key of the config -> scheme -> how it is written
-    "bus": {"local": "local:data/log.sqlite"},
-    "store": {"duckdb": "duckdb:data/tocsin.duckdb"},
+    "bus": {"local": "local:data/log.sqlite", "kafka": "kafka://HOST:9092"},
+    "store": {"duckdb": "duckdb:data/tocsin.duckdb", "influxdb": "influxdb://HOST:8086/BUCKET", "influxdbs": ""},
     "registry": {"folder": "folder:data/models"},
 }
 
@@ -32,9 +32,10 @@ def located(kind: str, text: str) -> str:
     """What holds the bus, the store or the registry: a scheme and a path."""
     scheme, colon, path = text.partition(":")
     ways = SCHEMES[kind]
-    if colon and scheme in ways and path.strip():
+    remote = ways.get(scheme, "").startswith(f"{scheme}://") or ways.get(scheme) == ""
+    if colon and scheme in ways and path.strip() and (not remote or (path.startswith("//") and "@" not in path)):
         return ""
-    return f"expected {' or '.join(map(_quoted, ways.values()))}, got {_quoted(_without_secret(text))}"
+    return f"expected {' or '.join(_quoted(way) for way in ways.values() if way)}, got {_quoted(_without_secret(text))}"
 
 
 def serial_port(text: str) -> str:

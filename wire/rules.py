@@ -90,8 +90,6 @@ def _login(source: MqttSource) -> Found:
 
 
 def _sources(edge: EdgeSettings) -> Found:
-    if not edge.sources:
-        yield "sources", 'no sources: add [[edge.sources]] or run "tocsin init"'
     names = source_names(edge)
     for place, name in enumerate(names):
         if name in names[:place]:
@@ -100,6 +98,11 @@ def _sources(edge: EdgeSettings) -> Found:
     for place, port in enumerate(ports):
         if port and port in ports[:place]:
             yield f"sources[{place}].port", f'another source reads "{port}" too: a port has one reader'
+
+
+def _inputs(config: Config) -> Found:
+    if not config.edge.sources and config.bus.startswith("local:"):  # the other roles of a fleet read none
+        yield "edge.sources", 'no sources: add [[edge.sources]] or run "tocsin init"'
 
 
 def _order(limits: Limits) -> Found:
@@ -177,5 +180,6 @@ RULES: Mapping[type, Sequence[Rule]] = {
     Config: (
         form("site", forms.name),
         *(form(kind, partial(forms.located, kind)) for kind in forms.SCHEMES),
+        _rule(("edge", "bus"), _inputs),
     ),
 }

@@ -157,8 +157,14 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
         (DEVICE + "channels.a.limits = { L = 1, H = 3, deadband = 1 }", "deadband: expected less than half of the 2"),
         (DEVICE + "channels.a = { high = 9, limits = { H = 10 } }", "limits.H: can never ring: 10 is above"),
         ('[[devices]]\nmatch = ""\n' + HOST, "devices[0].match: expected a name"),
-        ('bus = "redis:x"\n' + HOST, 'tocsin.toml:1: bus: expected "local:data/log.sqlite", got "redis:x"'),
-        ('store = "data.db"\n' + HOST, 'store: expected "duckdb:data/tocsin.duckdb", got "data.db"'),
+        (
+            'bus = "redis:x"\n' + HOST,
+            'tocsin.toml:1: bus: expected "local:data/log.sqlite" or "kafka://HOST:9092", got "redis:x"',
+        ),
+        (
+            'store = "data.db"\n' + HOST,
+            'store: expected "duckdb:data/tocsin.duckdb" or "influxdb://HOST:8086/BUCKET", got "data.db"',
+        ),
         ('registry = "folder:"\n' + HOST, 'registry: expected "folder:data/models", got "folder:"'),
         (HOST + '[console]\nlisten = "8765"', 'console.listen: expected "HOST:PORT" such as "127.0.0.1:8765"'),
         (HOST + '[console]\nlisten = "h:65536"', 'console.listen: expected "HOST:PORT"'),

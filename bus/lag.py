@@ -1,0 +1,63 @@
+"""How far a group of readers is behind, as the brokers see it, whatever the readers say of themselves."""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from bus.address import Address
+from wire.ports import BusError
+
+TIMEOUT_S = 8.0
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a group stands in a partition: `done` is the committed offset (0: none yet), `end` the next to be given."""
+
+    done: int
+    end: int
+
+    @property
+    def behind(self) -> int:
+        """How many records are to be read."""
+        return max(self.end - self.done, 0)
+
+
+class GroupLag:
+    """Asks the brokers of one cluster."""
+
+    def __init__(self, address: Address) -> None:
+        self._servers = address.servers
+        self._admin = AdminClient({**address.settings(), "log_level": 0, "socket.timeout.ms": 5000})
+
+    def places(self, group: str, topics: Collection[str]) -> Mapping[tuple[str, int], Place]:
+        """Where a group stands in every partition of some topics. Raises BusError."""
+        try:
+            there = self._admin.list_topics(timeout=TIMEOUT_S).topics
+            parts = [TopicPartition(name, part) for name in topics if name in there for part in there[name].partitions]
+            if not parts:
+                return {}
+            wanted = [ConsumerGroupTopicPartitions(group, parts)]
+            answer = self._admin.list_consumer_group_offsets(wanted, request_timeout=TIMEOUT_S)
+            newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+            ends = self._admin.list_offsets(dict.fromkeys(parts, newest), request_timeout=TIMEOUT_S)
+            done = {(at.topic, at.partition): at.offset for at in answer[group].result(TIMEOUT_S).topic_partitions}
+            return {
+                (part.topic, part.partition): Place(
+                    max(done.get((part.topic, part.partition), 0), 0), found.result(TIMEOUT_S).offset
+                )
+                for part, found in ends.items()
+            }
+        except KafkaException as error:
+            msg = f"no Kafka broker says how far {group} is, at {self._servers}: {error.args[0].str()}"
+            raise BusError(msg) from error
+
+    def members(self, group: str) -> int:
+        """How many readers are in a group. Raises BusError."""
+        try:
+            answer = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)
+            return len(answer[group].result(TIMEOUT_S).members)
+        except KafkaException as error:
+            msg = f"no Kafka broker says who is in {group}, at {self._servers}: {error.args[0].str()}"
+            raise BusError(msg) from error

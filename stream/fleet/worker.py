@@ -1,0 +1,222 @@
+"""A scoring worker: Faust hands it inputs, the core works on them, and it acknowledges only what is written down.
+
+The order that loses nothing: outcomes, then state, then the acknowledgement. A crash between them gives repeats, which
+are equal to the byte because the core is pure. Anything unforeseen ends the process, and a supervisor starts it anew.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import faust
+import msgspec
+from faust.types import TP, EventT, StreamT
+
+from stream.core import Core
+from stream.fleet.loading import load
+from stream.fleet.outlet import addressed
+from stream.fleet.partition import Partition
+from stream.fleet.settings import WorkerSettings
+from wire.envelope import pack
+from wire.messages import NS_PER_S, DeadLetter, Tick
+from wire.ports import Entry
+from wire.topics import ADVICE, ALARMS, DEAD, INPUTS, SCORES, STATE
+
+UNFORESEEN, STUCK, UNASSIGNED = 70, 71, 72  # exit codes
+PACE_S = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class WorkerHealth(msgspec.Struct, frozen=True):
+    """How a worker is doing; replaced whole, so any thread may read it."""
+
+    assigned: frozenset[int] = frozenset()  # partitions, as the group handed them out
+    inputs: int = 0
+    outcomes: int = 0
+    duplicates: int = 0
+    dead: int = 0
+    checkpoints: int = 0
+    state_bytes: int = 0  # written down since the start
+    repeats: int = 0  # events of a partition that was lost meanwhile
+
+
+def end_process(why: str, code: int) -> None:
+    """End at once: what is not acknowledged comes again to whoever is started next."""
+    log.critical("the worker ends: %s", why)
+    logging.shutdown()
+    os._exit(code)
+
+
+class Worker:
+    """Works on the partitions that its group gives it, until told to stop."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        *,
+        core: Core,
+        clock_ns: Callable[[], int] = time.time_ns,
+        end: Callable[[str, int], None] = end_process,
+    ) -> None:
+        self._settings = settings
+        self._core = core
+        self._clock_ns = clock_ns
+        self._end = end
+        self._generation: int | None = None
+        self._partitions: dict[int, Partition] = {}
+        self._held: list[EventT[bytes]] = []
+        self._written_at = 0.0
+        self._ticked_at: dict[int, float] = {}
+        self.health = WorkerHealth()
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set, in a loop of its own."""
+        asyncio.run(self._run(stop))
+
+    async def _run(self, stop: threading.Event) -> None:
+        self._app = app = self._settings.app()
+        self._lock = asyncio.Lock()
+        self._topics = {name: _topic(app, name) for name in (SCORES, ALARMS, ADVICE, DEAD, STATE, INPUTS)}
+        app.agent(self._topics[INPUTS], concurrency=1)(self._agent)
+        await app.start()
+        try:
+            await self._until(stop)
+        finally:
+            async with self._lock:
+                await self._checkpoint()
+            await app.stop()
+
+    async def _until(self, stop: threading.Event) -> None:
+        assigned_at = time.monotonic()
+        while not stop.is_set():
+            await asyncio.sleep(PACE_S)
+            self._assigned()
+            if self.health.assigned:
+                assigned_at = time.monotonic()
+            elif time.monotonic() - assigned_at > self._settings.assigned_s:
+                self._end("no partition was assigned; is there another member for each, or no topic?", UNASSIGNED)
+            try:
+                async with self._lock:
+                    await asyncio.wait_for(self._idle(), self._settings.step_s)
+            except BaseException as error:
+                self._end(f"{type(error).__name__}: {error}", UNFORESEEN)
+                raise
+
+    async def _agent(self, stream: StreamT[bytes]) -> None:
+        assert isinstance(stream, faust.Stream)
+        self._stream = stream
+        async for events in stream.noack_take(self._settings.take, within=self._settings.within_s):
+            try:
+                async with self._lock:
+                    await asyncio.wait_for(self._handle(cast("Sequence[EventT[bytes]]", events)), self._settings.step_s)
+            except BaseException as error:
+                # Faust would start the agent again and never hand these events out anew.
+                self._end(f"{type(error).__name__}: {error}", UNFORESEEN)
+                raise
+
+    async def _handle(self, events: Sequence[EventT[bytes]]) -> None:
+        generation = self._app.consumer_generation_id
+        mine = [event for event in events if event.message.generation_id == generation]
+        self._note(repeats=len(events) - len(mine))
+        await self._own(generation, {event.message.partition for event in mine})
+        by_partition: dict[int, list[EventT[bytes]]] = {}
+        for event in mine:
+            by_partition.setdefault(event.message.partition, []).append(event)
+        for number, part_events in by_partition.items():
+            await self._work(self._partitions[number], part_events)
+        self._held += mine
+        if self._due():
+            await self._checkpoint()
+
+    async def _own(self, generation: int, parts: set[int]) -> None:
+        """Take up partitions that are new in this generation; what belonged to another is dropped."""
+        if generation != self._generation:
+            self._partitions.clear()
+            self._held.clear()
+            self._generation = generation
+        if need := parts - set(self._partitions):
+            committed = committed_offsets(self._app, need)
+            loading = load(self._settings, self._topics[STATE], need, committed)
+            for number, loaded in (await asyncio.wait_for(loading, self._settings.load_s)).items():
+                self._partitions[number] = Partition(number, loaded, self._core)
+
+    async def _work(self, partition: Partition, events: Sequence[EventT[bytes]]) -> None:
+        entries = [Entry(event.message.offset, event.value or b"") for event in events]
+        worked = partition.work(entries, now_ns=self._clock_ns())
+        sent = []
+        for outcome in worked.outcomes:
+            topic, key, body = addressed(outcome)
+            sent.append(await self._topics[topic].send(key=key, value=body))
+        await asyncio.gather(*sent)
+        self._note(
+            inputs=len(entries),
+            outcomes=len(worked.outcomes),
+            duplicates=worked.duplicates,
+            dead=sum(isinstance(outcome, DeadLetter) for outcome in worked.outcomes),
+        )
+
+    def _due(self) -> bool:
+        late = time.monotonic() - self._written_at >= self._settings.checkpoint_s
+        return bool(self._held) and (late or len(self._held) >= self._settings.held)
+
+    async def _checkpoint(self) -> None:
+        """Write down what changed, then acknowledge what it came from; in another generation neither."""
+        if self._app.consumer_generation_id != self._generation:
+            self._partitions.clear()
+            self._held.clear()
+            return
+        states, size = self._topics[STATE], 0
+        erased: list[tuple[int, bytes]] = []
+        sent = []
+        for number, partition in self._partitions.items():
+            words, old = partition.unwritten()
+            erased += [(number, key) for key in old]
+            size += sum(len(word) for _, word in words)
+            sent += [await states.send(key=key, value=word, partition=number) for key, word in words]
+        await asyncio.gather(*sent)
+        await asyncio.gather(*[await states.send(key=key, value=None, partition=part) for part, key in erased])
+        held, self._held = self._held, []
+        for event in held:
+            await self._stream.ack(event)
+        self._written_at = time.monotonic()
+        self._note(checkpoints=1, state_bytes=size)
+
+    async def _idle(self) -> None:
+        if self._due():
+            await self._checkpoint()
+        now_ns, now_s = self._clock_ns(), time.monotonic()
+        for number, partition in self._partitions.items():
+            due = now_s - self._ticked_at.get(number, 0.0) >= self._settings.tick_s
+            if due and self._at_end(partition) and partition.overdue(now_ns - int(self._settings.tick_s * NS_PER_S)):
+                self._ticked_at[number] = now_s
+                body = pack(Tick(at_ns=now_ns))
+                await (await self._topics[INPUTS].send(key=b"", value=body, partition=number))
+
+    def _at_end(self, partition: Partition) -> bool:
+        end = self._app.consumer.highwater(TP(INPUTS, partition.number))
+        return partition.next_offset >= (end or 0)
+
+    def _assigned(self) -> None:
+        assigned = frozenset(place.partition for place in self._app.consumer.assignment() if place.topic == INPUTS)
+        if assigned != self.health.assigned:
+            self.health = msgspec.structs.replace(self.health, assigned=assigned)
+
+    def _note(self, **more: int) -> None:
+        counts = {name: getattr(self.health, name) + count for name, count in more.items()}
+        self.health = msgspec.structs.replace(self.health, **counts)
+
+
+def committed_offsets(app: faust.App, parts: set[int]) -> dict[int, int]:
+    """The group's committed offsets of the inputs. Faust has no public name for them; a test watches this one."""
+    known = app.consumer._committed_offset  # type: ignore[attr-defined] # noqa: SLF001 -- see above
+    found = {part: known.get(TP(INPUTS, part)) for part in parts}
+    return {part: offset for part, offset in found.items() if offset is not None}
+
+
+def _topic(app: faust.App, name: str) -> faust.TopicT:
+    return app.topic(name, key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes)

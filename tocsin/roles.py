@@ -1,0 +1,75 @@
+"""The commands of a fleet's roles: what can be typed, and nothing of how it is done."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tocsin.options import CONFIG, PROBLEM, USAGE, stop
+from wire.ports import BusError
+from wire.problem import SettingsError
+from wire.topics import DEFAULT_PARTITIONS
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _vitals(port: int) -> Callable[[_F], _F]:
+    listen = f"127.0.0.1:{port}"
+    text = "Where /metrics, /healthz and /readyz are served; '' for nowhere."
+    return click.option("--vitals", default=listen, show_default=True, help=text)
+
+
+@click.command()
+@CONFIG
+@_vitals(9101)
+def edge(*, config: Path, vitals: str) -> None:
+    """Read the sources into an outbox on disk, and pass it on to Kafka.
+
+    Example: tocsin edge -c tocsin.toml
+    """
+    from tocsin.edge_role import edge as role  # noqa: PLC0415
+    from tocsin.fleet import run  # noqa: PLC0415
+
+    sys.exit(run(config, role, name="edge", vitals=vitals))
+
+
+def create_topics(config: Path, *, partitions: int, replicas: int) -> None:
+    """Make the topics of a fleet, or say in words what is wrong with those that are there."""
+    from bus.topics import Topics, layouts  # noqa: PLC0415
+    from tocsin.check import checked  # noqa: PLC0415
+    from tocsin.fleet import address_of  # noqa: PLC0415
+
+    try:
+        address = address_of(checked(config, environ=os.environ))
+    except (SettingsError, BusError) as error:
+        stop(str(error), USAGE)
+    try:
+        made = Topics(address).create(layouts(partitions), replicas=replicas)
+    except BusError as error:
+        stop(str(error), PROBLEM)
+    click.echo(f"made {', '.join(made)}" if made else "all topics are there and right")
+
+
+@click.command()
+@CONFIG
+@click.option("--create-topics", "creates", is_flag=True, help="Make the topics that are missing, and end.")
+@click.option("--partitions", default=DEFAULT_PARTITIONS, show_default=True, help="Of each topic, for life.")
+@click.option("--replicas", default=1, show_default=True, help="Copies of each topic that is made.")
+@_vitals(9102)
+def stream(*, config: Path, creates: bool, partitions: int, replicas: int, vitals: str) -> None:
+    """Score what comes over Kafka, as one of any number of workers.
+
+    \b
+    Example: tocsin stream --create-topics
+             tocsin stream -c tocsin.toml
+    """  # noqa: D301 -- click reads the mark
+    if creates:
+        create_topics(config, partitions=partitions, replicas=replicas)
+        return
+    from tocsin.fleet import run  # noqa: PLC0415
+    from tocsin.stream_role import stream as role  # noqa: PLC0415
+
+    sys.exit(run(config, role, name="stream", vitals=vitals))

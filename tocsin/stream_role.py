@@ -1,0 +1,97 @@
+"""`tocsin stream`: the core behind Faust, and a watchdog beside it."""
+
+import logging
+import threading
+import time
+from contextlib import ExitStack
+
+from bus.address import Address
+from bus.lag import GroupLag
+from bus.topics import Topics
+from models.online import Online
+from stream.core import Core
+from stream.detectors import Shelf
+from stream.fleet.settings import WorkerSettings
+from stream.fleet.watchdog import Places, Watchdog
+from stream.fleet.worker import STUCK, Worker, end_process
+from tocsin.fleet import RoleError, Work
+from tocsin.vitals import Probe, Vital
+from wire.settings import Loaded
+from wire.topics import INPUTS, STATE
+
+LOOK_S = 5.0
+GROUP = "tocsin-stream"
+
+log = logging.getLogger(__name__)
+
+
+def stream(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Probe]:
+    """Give the work of scoring the partitions that the group hands out. Raises RoleError, BusError."""
+    _fit(Topics(address).partitions())
+    core = Core(loaded.config, Shelf([Online()]))
+    worker = Worker(settings_of(address), core=core)
+    lag = GroupLag(address)
+
+    def places() -> Places:
+        return {part: (at.done, at.end) for (_, part), at in lag.places(GROUP, [INPUTS]).items()}
+
+    dog = Watchdog(places=places, mine=lambda: worker.health.assigned)
+    _watch(dog, stack)
+
+    def probe() -> Vital:
+        health = worker.health
+        figures = {
+            "partitions": float(len(health.assigned)),
+            "inputs": float(health.inputs),
+            "outcomes": float(health.outcomes),
+            "duplicates": float(health.duplicates),
+            "dead_letters": float(health.dead),
+            "checkpoints": float(health.checkpoints),
+            "state_written_bytes": float(health.state_bytes),
+            "lag_records": float(dog.lag),
+        }
+        return Vital(figures, trouble=dog.trouble or ("" if health.assigned else "no partition is assigned yet"))
+
+    return worker.run, probe
+
+
+def settings_of(address: Address, *, instance: str = "") -> WorkerSettings:
+    """A worker's settings at a bus."""
+    return WorkerSettings(
+        servers=address.servers,
+        group=GROUP,
+        instance=instance,
+        tls=address.tls,
+        sasl=address.sasl,
+        username=address.username,
+        password=address.password,
+        ca_file=address.ca_file,
+        cert_file=address.cert_file,
+        key_file=address.key_file,
+    )
+
+
+def _fit(there: dict[str, int]) -> None:
+    if missing := sorted({INPUTS, STATE} - set(there)):
+        msg = f"there is no topic {' and '.join(missing)}: run tocsin stream --create-topics"
+        raise RoleError(msg)
+    if there[INPUTS] != there[STATE]:
+        msg = (
+            f"{INPUTS} has {there[INPUTS]} partitions and {STATE} has {there[STATE]}: they need the same number, "
+            "or state is written where nobody finds it. Make both anew with tocsin stream --create-topics"
+        )
+        raise RoleError(msg)
+
+
+def _watch(dog: Watchdog, stack: ExitStack) -> None:
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(LOOK_S):
+            if why := dog.look(time.monotonic()):
+                end_process(why, STUCK)
+
+    thread = threading.Thread(target=look, name="watchdog", daemon=True)
+    thread.start()
+    stack.callback(thread.join, LOOK_S)
+    stack.callback(stop.set)
