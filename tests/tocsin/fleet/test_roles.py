@@ -1,0 +1,158 @@
+"""The roles of a fleet as a person starts them: what they refuse, and that a fleet says what a box says."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from math import isnan, sin
+from pathlib import Path
+from random import Random
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from benchmarks.processes import free_port
+from benchmarks.roles import Role
+from tests.servers.kafka import Kafka, kafka
+from tests.servers.ports import until
+from tests.tocsin.plant import RECORDED, RULES, tocsin
+from tocsin.box import Box
+from wire.envelope import Rejected, unpack_outcome
+from wire.messages import Alarm, Outcome, Scores, SourceStatus
+from wire.settings import load
+from wire.topics import ALARMS, INPUTS, SCORES, STATE
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+PARTS = 4
+ROWS, FAULT, BEGUN_S = 6000, 4500, 1_777_600_000
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    with kafka(tmp_path_factory.mktemp("kafka")) as server:
+        yield server
+
+
+def write(folder: Path, bus: str) -> Path:
+    """The plant that a box would run, as a fleet's."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "tocsin.toml"
+    rules = RULES.format(page=free_port()).replace("[retention]", '[retention]\nscores = "36500d"')
+    path.write_text(f'bus = "{bus}"\n{RECORDED}{rules}')
+    (folder / "may.csv").write_text(recording())
+    return path
+
+
+def recording() -> str:
+    """Two channels at 2 Hz that go together, until one leaves the other and then passes its limit."""
+    noise = Random(4)
+    lines = ["time,temperature,current"]
+    for row in range(ROWS):
+        load_now = 10 + 3 * sin(row / 40) + noise.gauss(0, 0.3)
+        temperature = 40 + 2 * load_now + noise.gauss(0, 0.5) + 60 * min(max(row - FAULT, 0) / 200, 1)
+        stamp = datetime.fromtimestamp(BEGUN_S + row / 2, UTC).isoformat()
+        lines.append(f"{stamp},{temperature:.3f},{load_now:.3f}")
+    return "\n".join(lines) + "\n"
+
+
+def outcomes(address: str, topic: str) -> list[Outcome | Rejected]:
+    """Everything on a topic."""
+    client = Consumer({"bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False})
+    try:
+        places = [
+            TopicPartition(topic, part, 0) for part in client.list_topics(topic, timeout=10).topics[topic].partitions
+        ]
+        left = sum(client.get_watermark_offsets(place, timeout=10)[1] for place in places)
+        client.assign(places)
+        found: list[Outcome | Rejected] = []
+        while len(found) < left:
+            message = client.poll(10)
+            assert message is not None, f"{len(found)} of {left} on {topic}"
+            found.append(unpack_outcome(message.value() or b""))
+        return found
+    finally:
+        client.close()
+
+
+def test_a_role_of_a_fleet_says_what_stands_in_its_way(broker: Kafka, tmp_path: Path) -> None:
+    config = write(tmp_path, f"kafka://{broker.address}")
+    refused = tocsin("up", "-c", config)
+    assert (refused.exit_code, "run its roles with tocsin edge" in refused.stderr) == (2, True)
+
+    no_topics = tocsin("stream", "-c", config, "--vitals", "")
+    assert no_topics.exit_code == 1
+    assert no_topics.stderr == (f"tocsin: there is no topic {INPUTS} and {STATE}: run tocsin stream --create-topics\n")
+
+    nobody = write(tmp_path, f"kafka://127.0.0.1:{free_port()}")
+    away = tocsin("stream", "-c", nobody, "--vitals", "")
+    assert away.exit_code == 1
+    assert "no Kafka broker answers at" in away.stderr
+
+    a_box = tocsin("edge", "-c", write(tmp_path / "box", "local:data/log.sqlite"))
+    assert (a_box.exit_code, 'needs bus = "kafka://HOST:9092"' in a_box.stderr) == (2, True)
+
+
+def test_topics_are_made_once_and_a_wrong_layout_is_refused_in_words(broker: Kafka, tmp_path: Path) -> None:
+    config = write(tmp_path, f"kafka://{broker.address}")
+    create: list[str | Path] = ["stream", "--create-topics", "--partitions", str(PARTS), "-c", config]
+    assert tocsin(*create).stdout.startswith("made tocsin.")
+    assert tocsin(*create).stdout == "all topics are there and right\n"
+
+    create[3] = "8"
+    wrong = tocsin(*create)
+    assert wrong.exit_code == 1
+    assert f"{INPUTS} has {PARTS} partitions and 8 are wanted" in wrong.stderr
+
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    admin.delete_topics([STATE])[STATE].result(10)
+    until(lambda: STATE not in admin.list_topics(timeout=10).topics, what="no state topic")
+    admin.create_topics([NewTopic(STATE, 2, 1)])[STATE].result(10)
+    uneven = tocsin("stream", "-c", config, "--vitals", "")
+    assert f"{INPUTS} has {PARTS} partitions and {STATE} has 2" in uneven.stderr
+    admin.delete_topics([STATE])[STATE].result(10)
+    until(lambda: STATE not in admin.list_topics(timeout=10).topics, what="no state topic")
+    assert tocsin("stream", "--create-topics", "--partitions", str(PARTS), "-c", config).stdout == f"made {STATE}\n"
+
+
+def test_the_same_recording_gives_the_same_scores_and_alarms_in_box_and_fleet(broker: Kafka, tmp_path: Path) -> None:
+    box_scores, box_changes = by_box(tmp_path / "box")
+    config = write(tmp_path / "fleet", f"kafka://{broker.address}")
+    tocsin("stream", "--create-topics", "--partitions", str(PARTS), "-c", config)
+
+    with Role("stream", config, name="one"), Role("stream", config, name="two"), Role("edge", config) as edge:
+        edge.ready()
+        until(lambda: changes(alarms(broker)) >= box_changes, what="the alarms of the fleet", within_s=60)
+        until(lambda: scores(broker).keys() >= box_scores.keys(), what="the scores of the fleet", within_s=60)
+
+    assert changes(alarms(broker)) == box_changes
+    assert scores(broker) == box_scores
+    assert {rule for rule, *_ in box_changes} >= {"limit:temperature:H", "anomaly"}
+
+
+def by_box(folder: Path) -> tuple[dict[int, float], set[tuple[object, ...]]]:
+    """The scores and the changes of alarms that a box makes of the recording."""
+    config = write(folder, "local:data/log.sqlite")
+    with Box(load(config)) as box:
+        until(lambda: any(state.state is SourceStatus.ENDED for _, state in box.reader.sources()), what="the end")
+        series = box.reader.scores("pump-1", start_ns=0, end_ns=2**63 - 1)
+        found = [state for alarm in box.reader.alarms() for state in box.reader.history(alarm.id)]
+    pairs = zip(series.t_ns, series.columns["score"], strict=True)
+    return {t_ns: score for t_ns, score in pairs if score is not None}, changes(found)
+
+
+def alarms(broker: Kafka) -> list[Alarm]:
+    return [found for found in outcomes(broker.address, ALARMS) if isinstance(found, Alarm)]
+
+
+def changes(found: Sequence[Alarm]) -> set[tuple[object, ...]]:
+    """Every change of an alarm of the pump on sensor time."""
+    return {(one.rule, one.onset_ns, one.version, one.state, one.changed_ns) for one in found if one.device == "pump-1"}
+
+
+def scores(broker: Kafka) -> dict[int, float]:
+    """The scores of the pump by their times."""
+    found: dict[int, float] = {}
+    for one in outcomes(broker.address, SCORES):
+        if isinstance(one, Scores) and one.device == "pump-1":
+            pairs = zip(memoryview(one.t_ns).cast("q"), memoryview(one.score).cast("f"), strict=True)
+            found |= {t_ns: score for t_ns, score in pairs if not isnan(score)}
+    return found
