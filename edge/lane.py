@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from edge.hands import Stretch
 from wire.messages import Batch, ClockDoubted, Event, Frame, Gap, Redelivered, Refused
 
 
@@ -48,6 +49,7 @@ class Lane(msgspec.Struct, frozen=True):
     utc_ns: int = 0  # what the edge's own clock said at the last commit
     lines: Sequence[str] = ()  # see Group
     down: Mapping[str, int] = {}
+    late: tuple[Stretch, ...] = ()  # what went by in a long outage, to follow behind the live data
     bytes: int = 0  # of the records that wait, as they lie on disk
     rows: int = 0
     waiting: int = 0

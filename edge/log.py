@@ -14,10 +14,13 @@ from typing import Self
 import msgspec
 
 from edge import memory, records
+from edge.bounds import Bounds
 from edge.clock import Clock, SystemClock
-from edge.lane import Delivered, Draft, Group, Lane
+from edge.hands import EVER, Hands, next_live
+from edge.lane import Delivered, Group, Lane
+from edge.laying import write
 from edge.logfile import DiskError, LogError, open_file, transaction, translated
-from edge.records import Bounds, Kind
+from edge.records import Kind
 from edge.room import Rate, Status
 from wire.config import DAY_NS, EdgeSettings, WhenFull
 from wire.envelope import pack
@@ -67,7 +70,7 @@ class LocalLog:
         self._db: sqlite3.Connection | None = None
         self._lane = Lane(edge=edge, log="")
         self._last_pos = 0
-        self._in_hands = 0  # read up to here by this process
+        self._hands = Hands()
         self._appended = 0  # bytes that people wrote and that wait
         self._rate = Rate()
         self._trouble = ""
@@ -115,7 +118,8 @@ class LocalLog:
         with self._news:
             try:
                 with self._writing() as db:
-                    lane, positions, added = self._write(db, group)
+                    free = self._hands.free(self._lane.late)
+                    lane, positions, added = write(db, self._lane, group, bounds=self._bounds, free=free)
             except LogError as error:
                 self._trouble = str(error)
                 raise
@@ -132,8 +136,8 @@ class LocalLog:
 
     @property
     def room_bytes(self) -> int | None:
-        """Bytes until the bound, as records lie on disk; None where the oldest gives way."""
-        if self._bounds.when_full is WhenFull.OLDEST:
+        """Bytes until the bound, as records lie on disk; None where older ones give way."""
+        if self._bounds.when_full is not WhenFull.REFUSE:
             return None
         return max(0, self._bounds.size - self._lane.bytes)
 
@@ -176,7 +180,7 @@ class LocalLog:
             return pos
 
     def read(self, after: int, *, limit: int, wait_s: float) -> list[Entry]:
-        """Entries past position `after`, oldest first; waits up to `wait_s` while there are none.
+        """Entries past position `after` that do not go late, oldest first; waits up to `wait_s` while there are none.
 
         Positions may jump where records gave way. Returns early, with nothing, when the log is closed. A position
         that this log never gave is one of another log: then all entries are past it.
@@ -193,8 +197,35 @@ class LocalLog:
                 self._news.wait(left_s)
             return []
 
-    def confirm(self, pos: int) -> None:
-        """Everything up to `pos` is stored elsewhere and goes.
+    def begin_late(self, older_ns: int) -> bool:
+        """If the oldest record that nobody has read is older, let all that waits go late; whether it does.
+
+        What follows is a lane of its own, and what goes late ends the lane that it was numbered in. Raises LogError.
+        """
+        with self._news:
+            where = (self._hands.live, self._last_pos)
+            first_ns = records.first_clock_ns(self._connection(), where)
+            if first_ns is None or self._clock.now_ns() - first_ns <= older_ns:
+                return False
+            late = (*self._lane.late, where)
+            lane = msgspec.structs.replace(self._lane, log=self._new_lane(), seq=0, late=late)
+            with self._writing() as db:
+                memory.save(db, lane)
+            self._lane = lane
+            self._hands.live = self._last_pos
+            return True
+
+    def read_late(self, after: int, *, limit: int) -> list[Entry]:
+        """Entries past position `after` that go late, oldest first."""
+        with self._reading() as db:
+            for first, last in self._lane.late:
+                if found := records.entries(db, (max(first, after), last), limit=limit):
+                    self._hands.late = max(self._hands.late, found[-1].pos)
+                    return found
+            return []
+
+    def confirm(self, pos: int, *, after: int = 0) -> None:
+        """Everything past `after` and up to `pos` is stored elsewhere and goes.
 
         Not synced by itself: after a power cut a confirmed record may be there again, for the reader to skip. While
         the disk refuses writes nothing goes; the next confirmation then takes all.
@@ -203,9 +234,14 @@ class LocalLog:
             old = self._lane
             try:
                 with self._writing(synced=False) as db:
-                    rows, size, appended = records.delete(db, up_to=pos)
+                    rows, size, appended = records.delete(db, (after, pos))
+                    late = tuple(where for where in old.late if records.first_clock_ns(db, where) is not None)
                     lane = msgspec.structs.replace(
-                        old, bytes=old.bytes - size, waiting=old.waiting - rows, confirmed=old.confirmed + rows
+                        old,
+                        bytes=old.bytes - size,
+                        waiting=old.waiting - rows,
+                        confirmed=old.confirmed + rows,
+                        late=late,
                     )
                     if lane != old:
                         memory.save(db, lane)
@@ -216,39 +252,10 @@ class LocalLog:
             self._appended -= appended
 
     def _load(self, db: sqlite3.Connection) -> None:
-        lane = memory.lane(db)
-        if lane is None or lane.edge != self.edge:
-            with transaction(db):
-                if lane is None:
-                    lane = Lane(edge="", log="")
-                    memory.begin_positions(db, self._clock.now_ns())
-                # (edge, log, seq) names a batch for ever, so a renamed edge begins a lane of its own.
-                lane = msgspec.structs.replace(lane, edge=self.edge, log=self._new_lane(), seq=0)
-                memory.save(db, lane)
-        self._lane = lane
+        self._lane = memory.take_up(db, edge=self.edge, new_log=self._new_lane, now_ns=self._clock.now_ns())
         self._last_pos = memory.last_position(db)
         self._appended = records.appended(db)
-        self._in_hands = 0
-
-    def _write(self, db: sqlite3.Connection, group: Group) -> tuple[Lane, list[int], int]:
-        need = sum(records.cost(pack(self._lane.next(draft, clock_ns=group.clock_ns))) for draft in group.drafts)
-        lane, gaps = self._bounds.make_room(
-            db, self._lane, need=need, clock_ns=max(group.clock_ns, self._lane.clock_ns), after=self._in_hands
-        )
-        positions = []
-        for place, given in enumerate(group.drafts):
-            draft = Draft(given.frames, gaps + given.events) if gaps and place == 0 else given
-            batch = lane.next(draft, clock_ns=group.clock_ns)
-            body = pack(batch)
-            lane = lane.after(batch, cost=records.cost(body))
-            rows = sum(frame.rows for frame in draft.frames)
-            positions.append(records.insert(db, Kind.BATCH, clock_ns=batch.clock_ns, rows=rows, body=body))
-        lane = msgspec.structs.replace(
-            lane, moved=lane.moved + group.moved, utc_ns=group.utc_ns, lines=group.lines, down=group.down
-        )
-        memory.save(db, lane)
-        memory.remember(db, group)
-        return lane, positions, need
+        self._hands = Hands()
 
     def _announce(self, positions: list[int]) -> None:
         self._last_pos = max([self._last_pos, *positions])
@@ -256,9 +263,12 @@ class LocalLog:
 
     def _entries(self, after: int, limit: int) -> list[Entry]:
         with self._reading() as db:
-            found = records.entries(db, after, limit=limit)
+            found, last = list[Entry](), after
+            while not found and last < EVER:
+                after, last = next_live(last, self._lane.late)
+                found = records.entries(db, (after, last), limit=limit)
         if found:
-            self._in_hands = max(self._in_hands, found[-1].pos)
+            self._hands.live = max(self._hands.live, found[-1].pos)
         return found
 
     def _connection(self) -> sqlite3.Connection:

@@ -1,10 +1,12 @@
 """What a log remembers beside its records, as rows of its file: its lane, positions and deliveries."""
 
 import sqlite3
+from collections.abc import Callable
 
 import msgspec
 
 from edge.lane import Delivered, Group, Lane
+from edge.logfile import transaction
 
 NS_PER_MS = 1_000_000
 _keys = msgspec.msgpack.Decoder(tuple[bytes, ...])
@@ -14,6 +16,21 @@ def lane(db: sqlite3.Connection) -> Lane | None:
     """The lane as the last commit left it; None in a new file."""
     found = db.execute("SELECT body FROM lane").fetchone()
     return msgspec.json.decode(found[0], type=Lane) if found else None
+
+
+def take_up(db: sqlite3.Connection, *, edge: str, new_log: Callable[[], str], now_ns: int) -> Lane:
+    """The lane of an edge as it was left, or a new one in a new file and under a new name."""
+    left = lane(db)
+    if left is not None and left.edge == edge:
+        return left
+    with transaction(db):
+        if left is None:
+            left = Lane(edge="", log="")
+            begin_positions(db, now_ns)
+        # (edge, log, seq) names a batch for ever, so a renamed edge begins a lane of its own.
+        left = msgspec.structs.replace(left, edge=edge, log=new_log(), seq=0)
+        save(db, left)
+    return left
 
 
 def save(db: sqlite3.Connection, lane: Lane) -> None:

@@ -1,15 +1,12 @@
-"""The records of a log as rows of its file: writing, reading, and which give way when it is full."""
+"""The records of a log as rows of its file: writing, reading, rewriting, deleting."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
 import msgspec
 
-from edge.lane import Lane
-from edge.losses import Losses
-from wire.config import HOUR_NS, WhenFull
-from wire.messages import Gap
+from edge.hands import Stretch
 from wire.ports import Entry
 
 # How SQLite lays a row out (its file format, section 1.6): a row beyond MOST_LOCAL continues on pages of its own.
@@ -21,7 +18,6 @@ COLUMNS = 30  # bytes of a row beside its body
 CELL = 6
 
 READ_BYTES = 32 * 1024 * 1024  # one read hands out no more than this, though at least one record
-STEP = 100  # a full log gives way in steps of a hundredth, so that not every batch carries a gap
 
 
 class Kind(IntEnum):
@@ -63,11 +59,12 @@ def insert(db: sqlite3.Connection, kind: Kind, *, clock_ns: int, rows: int, body
     return cursor.lastrowid
 
 
-def entries(db: sqlite3.Connection, after: int, *, limit: int) -> list[Entry]:
-    """Records past `after`, oldest first, at most `limit` and READ_BYTES of them."""
+def entries(db: sqlite3.Connection, where: Stretch, *, limit: int) -> list[Entry]:
+    """The first records of a stretch, at most `limit` and READ_BYTES of them."""
     found: list[Entry] = []
     size = 0
-    for pos, body in db.execute("SELECT pos, body FROM record WHERE pos > ? ORDER BY pos LIMIT ?", (after, limit)):
+    query = "SELECT pos, body FROM record WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?"
+    for pos, body in db.execute(query, (*where, limit)):
         size += len(body)
         if found and size > READ_BYTES:
             break
@@ -75,58 +72,41 @@ def entries(db: sqlite3.Connection, after: int, *, limit: int) -> list[Entry]:
     return found
 
 
-def delete(db: sqlite3.Connection, *, up_to: int) -> tuple[int, int, int]:
-    """Delete records; how many rows and bytes they were, and how many bytes of these were a person's."""
-    query = "SELECT kind, sum(rows), sum(bytes) FROM record WHERE pos <= ? GROUP BY kind"
-    sums = {kind: (rows, size) for kind, rows, size in db.execute(query, (up_to,))}
+def delete(db: sqlite3.Connection, where: Stretch) -> tuple[int, int, int]:
+    """Delete a stretch; how many rows and bytes it was, and how many bytes of these were a person's."""
+    query = "SELECT kind, sum(rows), sum(bytes) FROM record WHERE pos > ? AND pos <= ? GROUP BY kind"
+    sums = {kind: (rows, size) for kind, rows, size in db.execute(query, where)}
     if sums:
-        db.execute("DELETE FROM record WHERE pos <= ?", (up_to,))
+        db.execute("DELETE FROM record WHERE pos > ? AND pos <= ?", where)
     rows, size = (sum(column) for column in zip(*sums.values(), strict=True)) if sums else (0, 0)
     return rows, size, sums.get(Kind.PERSON, (0, 0))[1]
+
+
+def rewrite(db: sqlite3.Connection, pos: int, *, rows: int, body: bytes) -> int:
+    """Put another body into a record that nobody has; what it takes on disk now."""
+    size = cost(body)
+    db.execute("UPDATE record SET rows = ?, bytes = ?, body = ? WHERE pos = ?", (rows, size, body, pos))
+    return size
+
+
+def first_clock_ns(db: sqlite3.Connection, where: Stretch) -> int | None:
+    """When the oldest record of a stretch was written; None where there is none."""
+    query = "SELECT clock_ns FROM record WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT 1"
+    found = db.execute(query, where).fetchone()
+    return int(found[0]) if found else None
+
+
+def oldest(db: sqlite3.Connection, free: Iterable[Stretch]) -> Iterator[Record]:
+    """The batches of some stretches, oldest first; what is read may be deleted or rewritten meanwhile."""
+    query = """SELECT pos, clock_ns, rows, bytes, body FROM record
+               WHERE pos > ? AND pos <= ? AND kind = ? ORDER BY pos LIMIT 1"""
+    for after, last in free:
+        while row := db.execute(query, (after, last, Kind.BATCH)).fetchone():
+            yield Record(*row)
+            after = row[0]  # noqa: PLW2901 -- the stretch shrinks as it is read
 
 
 def appended(db: sqlite3.Connection) -> int:
     """Bytes of what people wrote and waits."""
     size: int = db.execute("SELECT coalesce(sum(bytes), 0) FROM record WHERE kind = ?", (Kind.PERSON,)).fetchone()[0]
     return size
-
-
-class Bounds(msgspec.Struct, frozen=True):
-    """How much a log may hold, and what gives way when it is more."""
-
-    size: int
-    age_ns: int
-    when_full: WhenFull
-
-    def make_room(
-        self, db: sqlite3.Connection, lane: Lane, *, need: int, clock_ns: int, after: int
-    ) -> tuple[Lane, tuple[Gap, ...]]:
-        """Let the oldest batches past position `after` give way: the lane without them, and what was lost."""
-        if self.when_full is not WhenFull.OLDEST:
-            return lane, ()
-        losses = Losses()
-        goal = self.size - need
-        for record in _oldest(db, after):
-            if lane.bytes > goal:
-                reason, goal = "outbox full", self.size - need - self.size // STEP
-            elif record.clock_ns < clock_ns - self.age_ns:
-                reason = f"older than {self.age_ns / HOUR_NS:g} h"
-            else:
-                break
-            losses.add_record(record.body, rows=record.rows, clock_ns=record.clock_ns, reason=reason)
-            db.execute("DELETE FROM record WHERE pos = ?", (record.pos,))
-            lane = msgspec.structs.replace(
-                lane,
-                bytes=lane.bytes - record.cost,
-                waiting=lane.waiting - record.rows,
-                given_up=lane.given_up + record.rows,
-            )
-        return lane, losses.take()
-
-
-def _oldest(db: sqlite3.Connection, after: int) -> Iterator[Record]:
-    query = """SELECT pos, clock_ns, rows, bytes, body FROM record
-               WHERE pos > ? AND kind = ? ORDER BY pos LIMIT 1"""
-    while row := db.execute(query, (after, Kind.BATCH)).fetchone():
-        yield Record(*row)
-        after = row[0]

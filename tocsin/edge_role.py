@@ -25,7 +25,7 @@ def edge(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Prob
         agent = stack.enter_context(Agent(config, log=outbox))
     except (LogError, ValueError, OSError) as error:
         raise RoleError(str(error)) from error
-    forwarder = Forwarder(outbox, publisher, key=config.edge.name)
+    forwarder = Forwarder(outbox, publisher, key=config.edge.name, live_first_after_ns=config.edge.live_first_after_ns)
 
     def probe() -> Vital:
         status, health = outbox.status(), forwarder.health

@@ -98,6 +98,7 @@ class WhenFull(StrEnum):
 
     OLDEST = "oldest"
     REFUSE = "refuse"
+    THIN = "thin"
 
 
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +110,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     outbox_bytes: OutboxBytes = 2_000_000_000
     outbox_age_ns: DurationNs = msgspec.field(name="outbox_age", default=7 * DAY_NS)
     when_full: WhenFull = WhenFull.OLDEST
+    live_first_after_ns: DurationNs = msgspec.field(name="live_first_after", default=600 * NS_PER_S)
     past_ns: DurationNs = msgspec.field(name="past", default=24 * HOUR_NS)  # older claimed times are doubted
     future_ns: DurationNs = msgspec.field(name="future", default=300 * NS_PER_S)
 
