@@ -1,12 +1,18 @@
-"""`tocsin data export`: a device's readings to a file, from a running or a stopped box."""
+"""`tocsin data export`: a device's readings to a file, from a running or a stopped box, or from an archive."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from store.archive.errors import ArchiveError
+from store.archive.place import place
+from store.archive.reading import ArchiveReader
+from store.errors import StoreError
 from tocsin.options import PROBLEM, USAGE
+from tocsin.places import is_fleet
 from tocsin.reach import configured, reached
+from wire.settings import Loaded
 
 FORMS: Mapping[str, Literal["csv", "parquet"]] = {".csv": "csv", ".parquet": "parquet"}
 EVER_NS = 2**63 - 1
@@ -24,20 +30,32 @@ class WrongWordsError(ExportError):
     code = USAGE
 
 
-def write(config: Path, *, device: str, out: Path, start: str, end: str) -> int:
-    """Write the file and return its rows. Raises ExportError, ReachError."""
+def archive_root(loaded: Loaded) -> str:
+    """Where a config keeps its archive: a URL, or the absolute path of a folder."""
+    written = loaded.config.archive
+    return written if "://" in written else str(loaded.path(written))
+
+
+def write(config: Path, *, device: str, out: Path, start: str, end: str, archive: bool = False) -> int:
+    """Write the file and return its rows; a fleet's come from its archive. Raises ExportError, ReachError."""
     form = FORMS.get(out.suffix.lower())
     if form is None:
         msg = f"{out}: name a file that ends in .csv or .parquet"
         raise WrongWordsError(msg)
     start_ns = _ns(start, "--from") if start else 0
     end_ns = _ns(end, "--to") if end else EVER_NS
-    with reached(configured(config)) as box:
-        try:
+    loaded = configured(config)
+    try:
+        if archive or is_fleet(loaded.config):
+            reader = ArchiveReader(place(archive_root(loaded)))
+            return reader.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
+        with reached(loaded) as box:
             return box.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
-        except OSError as error:
-            msg = f"{out} cannot be written: {error.strerror or error}"
-            raise ExportError(msg) from error
+    except (ArchiveError, StoreError) as error:
+        raise ExportError(str(error)) from error
+    except OSError as error:
+        msg = f"{out} cannot be written: {error.strerror or error}"
+        raise ExportError(msg) from error
 
 
 def _ns(text: str, option: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from store.archive.contents import Contents
-from store.archive.errors import ArchiveBrokenError
+from store.archive.errors import ArchiveBrokenError, ArchiveError
 from store.archive.lanes import Lanes
 from store.archive.manifest import OPEN, Cut, Manifest, Part, file_name, open_name, sha256
 from store.archive.place import Place
@@ -46,6 +46,7 @@ class _Track:
         self.held: list[Record] = []
         self.bytes = 0
         self.since_s: float | None = None  # when the oldest record that is in no file came
+        self.due_s: float | None = None  # when what is held is to be looked at
         self.swept = False  # what a crash may have left under `open/` is gone
 
     @property
@@ -57,7 +58,7 @@ class _Track:
 
     def let_go(self) -> None:
         """Hold nothing."""
-        self.held, self.bytes, self.since_s = [], 0, None
+        self.held, self.bytes, self.since_s, self.due_s = [], 0, None, None
 
     def first(self) -> int:
         """Where the cut begins that is being filled."""
@@ -119,10 +120,21 @@ class Archive:
         return newest.end - 1 if newest is not None else 0
 
     def tend(self, *, now: bool = False) -> None:
-        """Put what has waited for too long under `open/`, or everything that waits. Raises ArchiveError."""
-        for track in self._tracks.values():
-            if track.since_s is not None and (now or self._clock_s() - track.since_s >= self._hold_s):
+        """Put what has waited for too long under `open/`, or everything that waits. Raises ArchiveError.
+
+        What another archive has finished meanwhile is let go.
+        """
+        for partition, track in self._tracks.items():
+            if track.due_s is None or not (now or self._clock_s() >= track.due_s):
+                continue
+            newest = self._manifest.newest(partition)
+            if newest is not None and newest.end > track.first():
+                track.newest = newest
+                track.let_go()
+                continue
+            if track.since_s is not None:
                 self._show(track)
+            track.due_s = self._clock_s() + self._hold_s
 
     def finished(self) -> list[Record]:
         """The newest record of each partition that is in a finished cut since this was asked: the bus may forget it."""
@@ -197,28 +209,33 @@ class Archive:
             name = file_name(opened.partition, opened.first, part.day, events=part.name.startswith(f"{OPEN}/events/"))
             self._place.put(name, body)
             files.append(msgspec.structs.replace(part, name=name))
-        track.let_go()
         self._settle(track, msgspec.structs.replace(opened, files=tuple(files)))
 
     def _hold(self, track: _Track, record: Record) -> None:
         track.held.append(record)
         track.bytes += len(record.body)
         track.since_s = self._clock_s() if track.since_s is None else track.since_s
+        track.due_s = self._clock_s() + self._hold_s if track.due_s is None else track.due_s
 
     def _finish(self, track: _Track) -> None:
         last = track.held[-1]
         self._settle(track, self._written(track, whole=True))
         self._finished[last.partition] = last
-        track.let_go()
 
     def _settle(self, track: _Track, cut: Cut) -> None:
-        """The cut counts from here on, and what stood for it under `open/` goes."""
+        """The cut counts from here on: let go of what was held of it, and of what stood for it under `open/`."""
         self._manifest.add(cut)
-        swept, track.newest, track.opened, track.swept = track.swept and track.opened is None, cut, None, True
+        swept, track.swept = track.swept and track.opened is None, True
+        track.newest, track.opened = cut, None
+        track.let_go()
         self._count(cut)
         if not swept:
-            self._manifest.drop_open(cut.partition)
-            self._sweep(cut)
+            try:
+                self._manifest.drop_open(cut.partition)
+                self._sweep(cut)
+            except ArchiveError as error:
+                track.swept = False
+                log.warning("what is left under %s/ is in a cut already, and goes later: %s", OPEN, error)
 
     def _show(self, track: _Track) -> None:
         cut = self._written(track, whole=False)

@@ -115,6 +115,9 @@ class ArchiveReader:
 
     def _known(self, device: str) -> tuple[str, ...]:
         devices = self.devices()
+        if not devices:
+            msg = f"nothing is archived at {self._place} yet: check `archive` in tocsin.toml, or run `tocsin archive`"
+            raise ArchiveError(msg)
         if device not in devices:
             raise UnknownDeviceError(device, get_close_matches(device, devices, n=3))
         return devices[device]

@@ -4,7 +4,15 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
+from store.archive.archive import Archive
+from store.archive.place import place
+from store.errors import UnknownDeviceError
+from tests.store.plant import commit, ramp
 from tests.tocsin.plant import ROWS, Up, recording, tocsin
+from tocsin.export import ExportError, archive_root, write
+from wire.envelope import pack
+from wire.ports import Record
+from wire.settings import load
 
 
 def rows_of(path: Path) -> list[tuple[float, ...]]:
@@ -83,3 +91,32 @@ def test_a_config_that_is_wrong_is_explained(tmp_path: Path) -> None:
     result = tocsin("data", "export", "--device", "d", "--out", tmp_path / "d.csv", "-c", tmp_path / "none.toml")
     assert result.exit_code == 2
     assert "there is no such file" in result.stderr
+
+
+FLEET = 'bus = "kafka://127.0.0.1:1"\nstore = "influxdb://127.0.0.1:1/tocsin"\narchive = "kept"\n'
+BOX = 'archive = "kept"\n[[edge.sources]]\ntype = "host"\n'
+
+
+def test_a_fleets_rows_come_from_its_archive_and_a_boxs_if_so_asked(tmp_path: Path) -> None:
+    config, out = tmp_path / "tocsin.toml", tmp_path / "d.csv"
+    config.write_text(FLEET)
+    (batch,) = commit(1, ramp("pump", 0, 9)).batches
+    Archive(place(archive_root(load(config))), cut_offsets=1).take([Record("", 0, 0, b"", pack(batch), 0)])
+    result = tocsin("data", "export", "--device", "pump", "--out", out, "-c", config)
+    assert (result.exit_code, result.stdout) == (0, f"{out}: 9 rows of pump\n")
+    lines = out.read_text().splitlines()
+    assert (lines[0], len(lines), lines[-1].split(",")[1:]) == ("time,c0,c1", 10, ["8", "8"])
+    config.write_text(BOX)
+    assert write(config, device="pump", out=tmp_path / "d.parquet", start="", end="", archive=True) == 9
+    with pytest.raises(ExportError, match=r"no device 'pmp'.*did you mean pump") as caught:
+        write(config, device="pmp", out=out, start="", end="", archive=True)
+    assert isinstance(caught.value.__cause__, UnknownDeviceError)
+
+
+def test_an_archive_that_is_not_there_yet_is_a_sentence(tmp_path: Path) -> None:
+    config = tmp_path / "tocsin.toml"
+    config.write_text(FLEET)
+    result = tocsin("data", "export", "--device", "pump", "--out", tmp_path / "d.csv", "-c", config)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"nothing is archived at {tmp_path / 'kept'} yet" in result.stderr
+    assert list(tmp_path.iterdir()) == [config]
