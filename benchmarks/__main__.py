@@ -15,6 +15,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "kill": "benchmarks.kill",
     "breaking": "benchmarks.breaking",
     "fleet": "benchmarks.fleet",
+    "worker": "benchmarks.worker",
     "skab": "benchmarks.skab_line",
     "machines": "benchmarks.detection.machines",
 }

@@ -2,6 +2,7 @@
 
 import binascii
 import struct
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
@@ -15,6 +16,8 @@ _Msg = TypeVar("_Msg")
 _encoder = msgspec.msgpack.Encoder()
 _inputs: msgspec.msgpack.Decoder[Input] = msgspec.msgpack.Decoder(Input)
 _outcomes: msgspec.msgpack.Decoder[Outcome] = msgspec.msgpack.Decoder(Outcome)
+_several: msgspec.msgpack.Decoder[list[Outcome]] = msgspec.msgpack.Decoder(list[Outcome])
+_ARRAYS = frozenset(bytes([code]) for code in (*range(0x90, 0xA0), 0xDC, 0xDD))  # how an array begins in msgpack
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -37,6 +40,24 @@ def unpack_input(data: bytes) -> Input | Rejected:
 def unpack_outcome(data: bytes) -> Outcome | Rejected:
     """Open an envelope with an outcome: the message, or why it is none."""
     return _unpack(data, _outcomes)
+
+
+def pack_outcomes(outcomes: Sequence[Outcome]) -> bytes:
+    """Wrap several outcomes into one envelope, its body an array of what `pack` would wrap one by one."""
+    body = _encoder.encode(outcomes)
+    return _HEAD.pack(VERSION, _checksum(VERSION, body)) + body
+
+
+def unpack_outcomes(data: bytes) -> Sequence[Outcome] | Rejected:
+    """Open an envelope with one outcome or with several.
+
+    >>> unpack_outcomes(pack_outcomes([]))
+    []
+    """
+    if data[_HEAD.size : _HEAD.size + 1] in _ARRAYS:
+        return _unpack(data, _several)
+    outcome = _unpack(data, _outcomes)
+    return outcome if isinstance(outcome, Rejected) else [outcome]
 
 
 def _unpack(data: bytes, decoder: msgspec.msgpack.Decoder[_Msg]) -> _Msg | Rejected:

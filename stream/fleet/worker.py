@@ -18,7 +18,7 @@ from faust.types import TP, EventT, StreamT
 
 from stream.core import Core
 from stream.fleet.loading import load
-from stream.fleet.outlet import addressed
+from stream.fleet.outlet import parcels
 from stream.fleet.partition import Partition
 from stream.fleet.settings import WorkerSettings
 from wire.envelope import pack
@@ -36,11 +36,13 @@ class WorkerHealth(msgspec.Struct, frozen=True):
     """How a worker is doing; replaced whole, so any thread may read it."""
 
     assigned: frozenset[int] = frozenset()  # partitions, as the group handed them out
-    inputs: int = 0
+    taken: int = 0  # inputs begun with
+    inputs: int = 0  # worked on
     outcomes: int = 0
     duplicates: int = 0
     dead: int = 0
     checkpoints: int = 0
+    acknowledged: int = 0
     state_bytes: int = 0  # written down since the start
     repeats: int = 0  # events of a partition that was lost meanwhile
 
@@ -122,7 +124,7 @@ class Worker:
     async def _handle(self, events: Sequence[EventT[bytes]]) -> None:
         generation = self._app.consumer_generation_id
         mine = [event for event in events if event.message.generation_id == generation]
-        self._note(repeats=len(events) - len(mine))
+        self._note(taken=len(mine), repeats=len(events) - len(mine))
         await self._own(generation, {event.message.partition for event in mine})
         by_partition: dict[int, list[EventT[bytes]]] = {}
         for event in mine:
@@ -148,10 +150,10 @@ class Worker:
     async def _work(self, partition: Partition, events: Sequence[EventT[bytes]]) -> None:
         entries = [Entry(event.message.offset, event.value or b"") for event in events]
         worked = partition.work(entries, now_ns=self._clock_ns())
-        sent = []
-        for outcome in worked.outcomes:
-            topic, key, body = addressed(outcome)
-            sent.append(await self._topics[topic].send(key=key, value=body))
+        sent = [
+            await self._topics[parcel.topic].send(key=parcel.key, value=parcel.body)
+            for parcel in parcels(worked.outcomes)
+        ]
         await asyncio.gather(*sent)
         self._note(
             inputs=len(entries),
@@ -184,7 +186,7 @@ class Worker:
         for event in held:
             await self._stream.ack(event)
         self._written_at = time.monotonic()
-        self._note(checkpoints=1, state_bytes=size)
+        self._note(checkpoints=1, acknowledged=len(held), state_bytes=size)
 
     async def _idle(self) -> None:
         if self._due():

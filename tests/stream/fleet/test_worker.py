@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from stream.attempt import attempt
-from stream.fleet.outlet import addressed
+from stream.fleet.outlet import parcels
 from stream.fleet.settings import WorkerSettings
 from stream.fleet.worker import Worker
 from stream.inputs import Item, Unreadable
@@ -42,9 +42,8 @@ def expected(inputs: Sequence[bytes]) -> list[Outcome]:
 
 def by_topic(outcomes: Sequence[Outcome]) -> dict[str, list[bytes]]:
     found: dict[str, list[bytes]] = {name: [] for name in OUTLETS}
-    for outcome in outcomes:
-        topic, _, body = addressed(outcome)
-        found[topic].append(body)
+    for parcel in parcels(outcomes):
+        found[parcel.topic].append(parcel.body)
     return found
 
 

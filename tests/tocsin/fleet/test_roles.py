@@ -16,7 +16,7 @@ from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import until
 from tests.tocsin.plant import RECORDED, RULES, tocsin
 from tocsin.box import Box
-from wire.envelope import Rejected, unpack_outcome
+from wire.envelope import Rejected, unpack_outcomes
 from wire.messages import Alarm, Outcome, Scores, SourceStatus
 from wire.settings import load
 from wire.topics import ALARMS, INPUTS, SCORES, STATE
@@ -54,7 +54,7 @@ def recording() -> str:
     return "\n".join(lines) + "\n"
 
 
-def outcomes(address: str, topic: str) -> list[Outcome | Rejected]:
+def outcomes(address: str, topic: str) -> list[Outcome]:
     """Everything on a topic."""
     client = Consumer({"bootstrap.servers": address, "group.id": "reader", "enable.auto.commit": False})
     try:
@@ -63,11 +63,14 @@ def outcomes(address: str, topic: str) -> list[Outcome | Rejected]:
         ]
         left = sum(client.get_watermark_offsets(place, timeout=10)[1] for place in places)
         client.assign(places)
-        found: list[Outcome | Rejected] = []
-        while len(found) < left:
+        found: list[Outcome] = []
+        while left:
             message = client.poll(10)
-            assert message is not None, f"{len(found)} of {left} on {topic}"
-            found.append(unpack_outcome(message.value() or b""))
+            assert message is not None, f"{left} are missing on {topic}"
+            told = unpack_outcomes(message.value() or b"")
+            assert not isinstance(told, Rejected)
+            found += told
+            left -= 1
         return found
     finally:
         client.close()
