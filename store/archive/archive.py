@@ -114,7 +114,10 @@ class Archive:
                 self._finish(track)
 
     def take_entries(self, entries: Sequence[Entry]) -> int:
-        """Take what a box reads from its log, as partition 0; the position up to which all is in finished cuts."""
+        """Take what a box reads from its log, as partition 0; the position up to which all is in finished cuts.
+
+        A log gives a position once. One that was made anew counts from the start again, and needs another place.
+        """
         self.take([Record("", 0, entry.pos, b"", entry.body, 0) for entry in entries])
         newest = self._loaded(0).newest
         return newest.end - 1 if newest is not None else 0

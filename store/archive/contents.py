@@ -1,6 +1,7 @@
 """What the records of a cut hold: rows by device, events, and how many were none or came again; writes nothing."""
 
 from collections.abc import Iterable
+from math import isfinite
 
 import msgspec
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from store.archive.lanes import Lanes
 from wire.envelope import Rejected, unpack_input
-from wire.messages import Action, Batch, Event, Gap, ModelChange, Tick, Verdict
+from wire.messages import Action, Batch, Event, Gap, Measured, ModelChange, Tick, Verdict
 from wire.ports import Record
 
 NEVER = 2**62  # past every time that a clock may carry
@@ -133,8 +134,15 @@ def _happened(event: Event, place: int, batch: Batch, record: Record) -> Said:
         late=batch.late,
         offset=record.offset,
         place=place,
-        body=msgspec.json.encode(event),
+        body=msgspec.json.encode(_writable(event)),
     )
+
+
+def _writable(event: Event) -> Event:
+    """An event as JSON can say it, which has no word for infinity: such a measurement becomes text."""
+    if isinstance(event, Measured) and isinstance(event.value, float) and not isfinite(event.value):
+        return msgspec.structs.replace(event, value=str(event.value))
+    return event
 
 
 def _done(item: Action | Verdict | ModelChange, record: Record) -> Said:
