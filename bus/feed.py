@@ -70,7 +70,7 @@ class KafkaFeed:
         except KafkaException as error:
             msg = f"the bus cannot be read: {error.args[0]}"
             raise BusError(msg) from error
-        return [record for message in messages if (record := _record(message)) is not None]
+        return [record for message in messages if (record := record_of(message)) is not None]
 
     def commit(self, records: Sequence[Record]) -> None:
         """See wire.ports.Feed."""
@@ -93,7 +93,8 @@ class KafkaFeed:
         return self._consumer
 
 
-def _record(message: Message) -> Record | None:
+def record_of(message: Message) -> Record | None:
+    """The record of a message; None for trouble that passes. Raises BusError for what does not."""
     error = message.error()
     if error is not None:
         if error.fatal() or error.code() in WRONG:

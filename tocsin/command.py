@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tocsin.dead_commands import dead
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
 from tocsin.records import alarms, data, replay, simulate
 from tocsin.roles import edge, stream
@@ -113,7 +114,7 @@ def doctor(*, config: Path, as_json: bool) -> None:
     sys.exit(USAGE if "config" in bad else PROBLEM if bad else OK)
 
 
-for command in (edge, stream, simulate, replay, data, alarms):
+for command in (edge, stream, simulate, replay, data, alarms, dead):
     cli.add_command(command)
 
 

@@ -7,19 +7,21 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from benchmarks.processes import free_port
 from benchmarks.roles import Role
+from bus.address import Address
+from bus.history import history
 from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import until
-from tests.tocsin.plant import RECORDED, RULES, tocsin
+from tests.tocsin.plant import RECORDED, RULES, tocsin, told
 from tocsin.box import Box
-from wire.envelope import Rejected, unpack_outcomes
-from wire.messages import Alarm, Outcome, Scores, SourceStatus
+from wire.envelope import Rejected, pack, unpack_outcomes
+from wire.messages import Alarm, DeadLetter, Origin, Outcome, Scores, SourceStatus, Tick
 from wire.settings import load
-from wire.topics import ALARMS, INPUTS, SCORES, STATE
+from wire.topics import ALARMS, DEAD, INPUTS, SCORES, STATE
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 PARTS = 4
@@ -67,9 +69,9 @@ def outcomes(address: str, topic: str) -> list[Outcome]:
         while left:
             message = client.poll(10)
             assert message is not None, f"{left} are missing on {topic}"
-            told = unpack_outcomes(message.value() or b"")
-            assert not isinstance(told, Rejected)
-            found += told
+            opened = unpack_outcomes(message.value() or b"")
+            assert not isinstance(opened, Rejected)
+            found += opened
             left -= 1
         return found
     finally:
@@ -129,6 +131,46 @@ def test_the_same_recording_gives_the_same_scores_and_alarms_in_box_and_fleet(br
     assert changes(alarms(broker)) == box_changes
     assert scores(broker) == box_scores
     assert {rule for rule, *_ in box_changes} >= {"limit:temperature:H", "anomaly"}
+
+
+def test_poison_is_listed_shown_and_given_in_again(broker: Kafka, tmp_path: Path) -> None:
+    config = write(tmp_path, f"kafka://{broker.address}")
+    tocsin("stream", "--create-topics", "--partitions", str(PARTS), "-c", config)
+    before = {letter["id"] for letter in told(tocsin("dead", "list", "--json", "-c", config))}
+    poison = Producer({"bootstrap.servers": broker.address})
+    for body in (b"poison", pack(Tick(at_ns=1))[:-1]):
+        poison.produce(INPUTS, key=b"edge-9", value=body)
+    assert poison.flush(10) == 0
+    with Role("stream", config, name="three") as worker:
+        until(lambda: worker.figure("tocsin_stream_dead_letters") == 2, what="two dead letters")
+        until(lambda: worker.figure("tocsin_stream_lag_records") == 0, what="no lag")
+    found = {str(letter["body"]): letter for letter in told(tocsin("dead", "list", "--json", "-c", config))}
+    assert len(found) == len(before) + 2
+    letter = found[b"poison".hex()]
+    assert letter["reason"] == "unknown envelope version 112, this program reads 1"
+    assert f"reason   {letter['reason']}" in tocsin("dead", "show", str(letter["id"]), "-c", config).stdout
+
+    hopeless = tocsin("dead", "retry", str(letter["id"]), "-c", config)
+    assert (hopeless.exit_code, "would only die again" in hopeless.stderr) == (2, True)
+    nobody = tocsin("dead", "show", "99-99", "-c", config)
+    assert (nobody.exit_code, nobody.stderr) == (
+        1,
+        "tocsin: there is no dead letter 99-99: `tocsin dead list` shows their ids\n",
+    )
+
+
+def test_what_died_by_a_mistake_of_the_program_is_given_in_again(broker: Kafka, tmp_path: Path) -> None:
+    config = write(tmp_path, f"kafka://{broker.address}")
+    tocsin("stream", "--create-topics", "--partitions", str(PARTS), "-c", config)
+    body = pack(Tick(at_ns=7))
+    letter = DeadLetter(Origin("edge-9", "tick", 0), "core", "the core failed", body, size=len(body), t_ns=2**61)
+    client = Producer({"bootstrap.servers": broker.address})
+    client.produce(DEAD, key=b"edge-9", value=pack(letter))
+    assert client.flush(10) == 0
+    name = str(told(tocsin("dead", "list", "--limit", "1", "--json", "-c", config))[0]["id"])
+    assert tocsin("dead", "retry", name, "-c", config).stdout == f"{name} was given in again as an input of edge-9\n"
+    inputs = [record.body for record in history(Address(servers=broker.address), INPUTS)]
+    assert body in inputs
 
 
 def by_box(folder: Path) -> tuple[dict[int, float], set[tuple[object, ...]]]:

@@ -1,0 +1,49 @@
+"""What a topic holds just now, from its first record to its last, outside any group of readers."""
+
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from bus.address import Address
+from bus.feed import record_of
+from wire.ports import BusError, Record
+
+TIMEOUT_S = 8.0
+READ = 500
+
+
+def history(address: Address, topic: str) -> Iterator[Record]:
+    """Every record that is on a topic now, partition by partition. Raises BusError."""
+    settings = {**address.settings(), "group.id": "tocsin-look", "enable.auto.commit": False, "log_level": 0}
+    try:
+        consumer = Consumer({**settings, "auto.offset.reset": "earliest", "fetch.message.max.bytes": 8 << 20})
+    except KafkaException as error:
+        msg = f"the bus cannot be used: {error.args[0]}"
+        raise BusError(msg) from error
+    try:
+        there = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+        for part in there:
+            yield from _partition(consumer, TopicPartition(topic, part))
+    except KafkaException as error:
+        msg = f"{topic} cannot be read at {address.servers}: {error.args[0].str()}"
+        raise BusError(msg) from error
+    finally:
+        consumer.close()
+
+
+def _partition(consumer: Consumer, place: TopicPartition) -> Iterator[Record]:
+    low, end = consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+    if low >= end:
+        return
+    consumer.assign([TopicPartition(place.topic, place.partition, low)])
+    while True:
+        messages = consumer.consume(READ, TIMEOUT_S)
+        if not messages:
+            msg = f"{place.topic} cannot be read: no broker gives partition {place.partition}"
+            raise BusError(msg)
+        for message in messages:
+            record = record_of(message)
+            if record is not None and record.offset < end:
+                yield record
+            if record is not None and record.offset >= end - 1:
+                return
