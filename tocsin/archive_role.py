@@ -108,7 +108,7 @@ def archive(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, P
         msg = f"there is no topic {INPUTS}: run tocsin stream --create-topics"
         raise RoleError(msg)
     try:
-        writer = Archive(place(archive_root(loaded)))
+        writer = Archive(place(archive_root(loaded)), site=loaded.config.site)
     except ArchiveError as error:
         raise RoleError(str(error)) from error
     archivist = Archivist(stack.enter_context(KafkaFeed(address, group=GROUP, topics=[INPUTS])), writer)

@@ -8,10 +8,10 @@ import msgspec
 
 from store.archive.contents import Contents
 from store.archive.errors import ArchiveBrokenError, ArchiveError
-from store.archive.lanes import Lanes
 from store.archive.manifest import OPEN, Cut, Manifest, Part, file_name, open_name, sha256
 from store.archive.place import Place
 from store.archive.tables import sheets
+from store.archive.track import Track
 from wire.config import HOUR_NS
 from wire.ports import Entry, Record
 
@@ -37,38 +37,6 @@ class Tally(msgspec.Struct):
     missing: int = 0  # offsets that the bus no longer had
 
 
-class _Track:
-    """One partition from its last finished cut on: the records that are held, and where its lanes stood before."""
-
-    def __init__(self, newest: Cut | None, opened: Cut | None) -> None:
-        self.newest = newest
-        self.opened = opened
-        self.held: list[Record] = []
-        self.bytes = 0
-        self.since_s: float | None = None  # when the oldest record that is in no file came
-        self.due_s: float | None = None  # when what is held is to be looked at
-        self.swept = False  # what a crash may have left under `open/` is gone
-
-    @property
-    def next(self) -> int | None:
-        """The offset that has to come next; None: any."""
-        if self.held:
-            return self.held[-1].offset + 1
-        return self.newest.end if self.newest is not None else None
-
-    def let_go(self) -> None:
-        """Hold nothing."""
-        self.held, self.bytes, self.since_s, self.due_s = [], 0, None, None
-
-    def first(self) -> int:
-        """Where the cut begins that is being filled."""
-        return self.newest.end if self.newest is not None else self.held[0].offset
-
-    def lanes(self) -> Lanes:
-        """Where the lanes stood when that cut began."""
-        return Lanes(self.newest.lanes if self.newest is not None else ())
-
-
 class Archive:
     """Holds records of each partition until a cut is whole, then writes it; used by one thread.
 
@@ -80,18 +48,21 @@ class Archive:
         self,
         place: Place,
         *,
+        site: str = "",
         cut_offsets: int = CUT_OFFSETS,
         cut_bytes: int = CUT_BYTES,
         hold_s: float = HOLD_S,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`site` is whose archive it is; the first to write makes it his."""
         self._place = place
+        self._site = site
         self._manifest = Manifest(place)
         self._cut_offsets = cut_offsets
         self._cut_bytes = cut_bytes
         self._hold_s = hold_s
         self._clock_s = clock_s
-        self._tracks: dict[int, _Track] = {}
+        self._tracks: dict[int, Track] = {}
         self._finished: dict[int, Record] = {}
         self.tally = Tally()
 
@@ -157,13 +128,15 @@ class Archive:
         """When the bus took the oldest record that is held; 0 for none."""
         return min((track.held[0].at_ns for track in self._tracks.values() if track.held), default=0)
 
-    def _loaded(self, partition: int) -> _Track:
+    def _loaded(self, partition: int) -> Track:
         if partition not in self._tracks:
+            if self._site and not self._tracks:
+                self._manifest.claim(self._site)
             newest, opened = self._manifest.newest(partition), self._manifest.opened(partition)
-            self._tracks[partition] = _Track(newest, opened)
+            self._tracks[partition] = Track(newest, opened)
         return self._tracks[partition]
 
-    def _over(self, track: _Track, record: Record) -> bool:
+    def _over(self, track: Track, record: Record) -> bool:
         """Whether a record is in a finished cut. Raises ArchiveBrokenError if it cannot be the one that is there."""
         newest = track.newest
         if newest is None or record.offset >= newest.end:
@@ -178,7 +151,7 @@ class Archive:
             self._finished[record.partition] = record
         return True
 
-    def _again(self, track: _Track, record: Record) -> None:
+    def _again(self, track: Track, record: Record) -> None:
         """The record does not follow: keep of what is held only what is neither finished nor coming again."""
         track.newest, track.opened = self._manifest.newest(record.partition), self._manifest.opened(record.partition)
         end = track.newest.end if track.newest is not None else 0
@@ -196,7 +169,7 @@ class Archive:
                 record.offset - 1,
             )
 
-    def _adopt(self, track: _Track, record: Record) -> None:
+    def _adopt(self, track: Track, record: Record) -> None:
         """Make a cut of what lies under `open/`, where the bus has forgotten some of it."""
         opened = track.opened
         if opened is None or record.offset <= (track.next or opened.first):
@@ -214,18 +187,15 @@ class Archive:
             files.append(msgspec.structs.replace(part, name=name))
         self._settle(track, msgspec.structs.replace(opened, files=tuple(files)))
 
-    def _hold(self, track: _Track, record: Record) -> None:
-        track.held.append(record)
-        track.bytes += len(record.body)
-        track.since_s = self._clock_s() if track.since_s is None else track.since_s
-        track.due_s = self._clock_s() + self._hold_s if track.due_s is None else track.due_s
+    def _hold(self, track: Track, record: Record) -> None:
+        track.hold(record, now_s=self._clock_s(), hold_s=self._hold_s)
 
-    def _finish(self, track: _Track) -> None:
+    def _finish(self, track: Track) -> None:
         last = track.held[-1]
         self._settle(track, self._written(track, whole=True))
         self._finished[last.partition] = last
 
-    def _settle(self, track: _Track, cut: Cut) -> None:
+    def _settle(self, track: Track, cut: Cut) -> None:
         """The cut counts from here on: let go of what was held of it, and of what stood for it under `open/`."""
         self._manifest.add(cut)
         swept, track.swept = track.swept and track.opened is None, True
@@ -240,7 +210,7 @@ class Archive:
                 track.swept = False
                 log.warning("what is left under %s/ is in a cut already, and goes later: %s", OPEN, error)
 
-    def _show(self, track: _Track) -> None:
+    def _show(self, track: Track) -> None:
         cut = self._written(track, whole=False)
         self._manifest.set_open(cut)
         track.opened, track.since_s = cut, None
@@ -253,7 +223,7 @@ class Archive:
             if name.rpartition("/")[2].startswith(f"p{cut.partition:02d}-") and name not in keep:
                 self._place.remove(name)
 
-    def _written(self, track: _Track, *, whole: bool) -> Cut:
+    def _written(self, track: Track, *, whole: bool) -> Cut:
         partition, first, end = track.held[0].partition, track.first(), track.held[-1].offset + 1
         lanes = track.lanes()
         contents = Contents.of(track.held, lanes)

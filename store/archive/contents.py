@@ -116,12 +116,12 @@ def _rows(key: tuple[str, str, tuple[str, ...]], pieces: list[_Piece]) -> Rows:
 
 
 def _values(pieces: list[_Piece]) -> F64:
-    dtypes = {piece.dtype for piece in pieces}
-    if len(dtypes) == 1:
-        return np.frombuffer(b"".join(piece.values for piece in pieces), "<" + dtypes.pop()).astype(
-            np.float64, copy=False
-        )
-    return np.concatenate([np.frombuffer(piece.values, "<" + piece.dtype).astype(np.float64) for piece in pieces])
+    with np.errstate(invalid="ignore"):  # a NaN of a float32 may be a signalling one
+        dtypes = {piece.dtype for piece in pieces}
+        if len(dtypes) == 1:
+            joined = b"".join(piece.values for piece in pieces)
+            return np.frombuffer(joined, "<" + dtypes.pop()).astype(np.float64, copy=False)
+        return np.concatenate([np.frombuffer(piece.values, "<" + piece.dtype).astype(np.float64) for piece in pieces])
 
 
 def _happened(event: Event, place: int, batch: Batch, record: Record) -> Said:

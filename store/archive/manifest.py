@@ -11,7 +11,15 @@ from store.archive.place import Place
 
 FOLDER = "manifest"
 OPEN = "open"
+OWNER = "archive.json"
 _DIGITS = 20  # of an offset in a name, so that names sort as offsets do
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Whose archive a place holds."""
+
+    site: str
+    version: int = 1
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -77,6 +85,26 @@ class Manifest:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+
+    def claim(self, site: str) -> None:
+        """Say whose archive this is, if nobody has. Raises ArchiveBrokenError if it is another's.
+
+        The partitions of two buses have the same numbers: in one place they would write over each other.
+        """
+        body = self._place.get(OWNER)
+        if body is None:
+            self._place.put(OWNER, msgspec.json.encode(Owner(site)))
+            return
+        try:
+            owner = msgspec.json.decode(body, type=Owner).site
+        except msgspec.DecodeError:
+            owner = ""
+        if owner != site:
+            msg = (
+                f'{self._place} is the archive of site "{owner}", and this is "{site}": name another `archive`, '
+                f"or if the site was only given another name, remove {OWNER} there"
+            )
+            raise ArchiveBrokenError(msg)
 
     def add(self, cut: Cut) -> None:
         """From here on the cut counts; its files are there already."""

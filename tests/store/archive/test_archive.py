@@ -278,3 +278,10 @@ def test_a_damaged_manifest_stops_the_archive_with_what_to_do(tmp_path: Path) ->
     max(tmp_path.glob("manifest/p00/*")).write_text("{")
     with pytest.raises(ArchiveBrokenError, match="move it away: its cut is written again"):
         archive(Folder(tmp_path)).take(RECORDS[20:])
+
+
+def test_two_sites_cannot_share_an_archive(tmp_path: Path) -> None:
+    for _ in range(2):
+        Archive(Folder(tmp_path), site="hall-3").take(RECORDS[:1])
+    with pytest.raises(ArchiveBrokenError, match=r'archive of site "hall-3", and this is "hall-4": name another'):
+        Archive(Folder(tmp_path), site="hall-4").take(RECORDS[:1])
