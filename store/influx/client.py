@@ -1,0 +1,194 @@
+"""Talking to InfluxDB 1.8 or 2: lines written at once and answered for, InfluxQL read; every failure is a sentence."""
+
+import email.utils
+import json
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode
+
+import msgspec
+import urllib3
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.write_api import SYNCHRONOUS, WriteApi
+from influxdb_client.domain.write_precision import WritePrecision
+from influxdb_client.rest import ApiException
+
+from store.influx.address import InfluxAddress
+from store.influx.errors import (
+    InfluxAwayError,
+    InfluxBucketError,
+    InfluxError,
+    InfluxRefusedError,
+    InfluxTokenError,
+)
+
+CONNECT_S, WRITE_S, ASK_S = 4.0, 30.0, 8.0
+LEVEL = 1  # of gzip: higher levels cost more than InfluxDB itself
+GZIP = 16 + zlib.MAX_WBITS
+SAID_LENGTH = 500
+
+Value = str | float | int | bool | None
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One series of an answer."""
+
+    name: str = ""
+    tags: Mapping[str, str] = {}
+    columns: Sequence[str] = ()
+    values: Sequence[Sequence[Value]] = ()
+
+    def rows(self) -> list[dict[str, Value]]:
+        """Each point by the names of its columns."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.values]
+
+
+class _Result(msgspec.Struct, frozen=True):
+    series: list[Series] = []
+    error: str = ""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    results: list[_Result] = []
+    error: str = ""
+
+
+class InfluxClient:
+    """Writes to and reads from one bucket; may be used by several threads."""
+
+    def __init__(self, address: InfluxAddress) -> None:
+        self.address = address
+        self._client: InfluxDBClient | None = None
+        self._writer: WriteApi | None = None
+        trust = {"ca_certs": address.ca_file} if address.ca_file else {}
+        self._http = urllib3.PoolManager(retries=False, maxsize=4, **trust)  # type: ignore[arg-type]
+
+    def __enter__(self) -> Self:
+        """Make it ready; connects at the first use."""
+        address = self.address
+        self._client = InfluxDBClient(
+            address.url,
+            address.token,
+            org=address.org or "-",
+            timeout=(int(CONNECT_S * 1000), int(WRITE_S * 1000)),
+            ssl_ca_cert=address.ca_file or None,
+        )
+        # The client's own gzip is at level 9, slower than InfluxDB; what is handed to it is compressed already.
+        self._client.api_client.set_default_header("Content-Encoding", "gzip")  # type: ignore[no-untyped-call]
+        self._writer = self._client.write_api(write_options=SYNCHRONOUS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        client, self._client, self._writer = self._client, None, None
+        if client is not None:
+            client.close()  # type: ignore[no-untyped-call]
+        self._http.clear()
+
+    def write(self, lines: bytes) -> None:
+        """Write lines; they are stored when this returns. Raises InfluxError."""
+        if self._writer is None:
+            msg = "the store is closed"
+            raise InfluxError(msg)
+        if not lines:
+            return
+        packer = zlib.compressobj(LEVEL, wbits=GZIP)
+        body = packer.compress(lines) + packer.flush()
+        try:
+            self._writer.write(self.address.bucket, self.address.org or "-", body, WritePrecision.NS)  # type: ignore[arg-type]
+        except ApiException as error:
+            headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+            raise self.failure(error.status or 0, error.body or str(error.reason), headers) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise InfluxAwayError(self.address.url, _plain(error)) from error
+
+    def query(self, text: str, *, database: str | None = None) -> list[Series]:
+        """Read by InfluxQL; times are integer nanoseconds. Raises InfluxError."""
+        fields = {"q": text, "epoch": "ns", "db": self.address.database if database is None else database}
+        if self.address.policy and database is None:
+            fields["rp"] = self.address.policy
+        return self._results(self.ask("GET", "/query", fields=fields))
+
+    def execute(self, text: str) -> list[Series]:
+        """Change something by InfluxQL, of InfluxDB 1 alone. Raises InfluxError."""
+        return self._results(self.ask("POST", "/query", fields={"q": text, "epoch": "ns"}))
+
+    def version(self) -> str:
+        """What answers there: "1.8.10", "v2.7.1". Raises InfluxError."""
+        headers = self._request("GET", "/ping").headers
+        return str(headers.get("X-Influxdb-Version", "unknown"))
+
+    def ask(self, method: str, path: str, *, fields: Mapping[str, str] | None = None, body: object = None) -> bytes:
+        """One request of the HTTP API and the bytes of its answer. Raises InfluxError."""
+        return self._request(method, path, fields=fields, body=body).data
+
+    def failure(self, status: int, body: str | bytes, headers: Mapping[str, str]) -> InfluxError:
+        """The error that an answer means; `headers` in small letters."""
+        url, said = self.address.url, _said(body)
+        if status in {401, 403}:
+            return InfluxTokenError(url, status, said, given=bool(self.address.token))
+        if status == 404:  # noqa: PLR2004 -- as HTTP counts
+            return InfluxBucketError(url, self.address.bucket, said)
+        if status in {400, 413, 422}:
+            return InfluxRefusedError(url, status, said)
+        wait_s = _retry_after_s(headers.get("retry-after", ""), now_s=time.time())
+        return InfluxAwayError(url, f"HTTP {status}: {said}" if status else said, retry_after_s=wait_s)
+
+    def _request(
+        self, method: str, path: str, *, fields: Mapping[str, str] | None = None, body: object = None
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Authorization": f"Token {self.address.token}"} if self.address.token else {}
+        url = f"{self.address.url}{path}?{urlencode(fields)}" if fields else f"{self.address.url}{path}"
+        patience = urllib3.Timeout(connect=CONNECT_S, total=ASK_S)
+        try:
+            answer = self._http.request(method, url, headers=headers, json=body, timeout=patience)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise InfluxAwayError(self.address.url, _plain(error)) from error
+        if answer.status >= 300:  # noqa: PLR2004 -- as HTTP counts
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            raise self.failure(answer.status, answer.data, headers)
+        return answer
+
+    def _results(self, body: bytes) -> list[Series]:
+        try:
+            answer = msgspec.json.decode(body, type=_Answer)
+        except msgspec.DecodeError as error:
+            raise InfluxAwayError(self.address.url, f"no answer of an InfluxDB: {error}") from error
+        for said in (answer.error, *(result.error for result in answer.results)):
+            if "database not found" in said:
+                raise InfluxBucketError(self.address.url, self.address.bucket, said)
+            if said:
+                raise InfluxRefusedError(self.address.url, 200, said)
+        return [series for result in answer.results for series in result.series]
+
+
+def _said(body: str | bytes) -> str:
+    text = body.decode(errors="replace") if isinstance(body, bytes) else body
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = None
+    if isinstance(told, dict):
+        text = str(told.get("message") or told.get("error") or text)
+    return " ".join(text.split())[:SAID_LENGTH] or "no reason given"
+
+
+def _retry_after_s(text: str, *, now_s: float) -> float:
+    """Seconds, or a date, as HTTP allows."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now_s)
+    except ValueError:
+        return 0.0
+
+
+def _plain(error: Exception) -> str:
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+    text = str(cause).rpartition(": ")[2]
+    return text or type(error).__name__

@@ -1,0 +1,118 @@
+"""The one table of names in InfluxDB: measurements, their tags and their fields; writer and dashboards both read it.
+
+All numbers are floats. Time is sensor time in ns, except where a measurement says otherwise.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from wire.messages import Health
+
+SITE, EDGE, DEVICE, RULE = "site", "edge", "device", "rule"
+PRIORITY, SOURCE, ROLE, INSTANCE = "priority", "source", "role", "instance"
+TAGS = (SITE, EDGE, DEVICE, RULE, PRIORITY, SOURCE, ROLE, INSTANCE)
+
+CONTRIBUTION = "c_"  # before a channel's name: its share of the score
+CONTRIBUTIONS = 5  # of a score, those of the largest absolute value
+CONTRIBUTIONS_FROM = 0.5  # no contributions are kept under this score; 1 is the model's limit
+REWRITE_S = 30  # active alarms are rewritten so often, on wall times that this divides
+REPORT_S = 10  # so often a role says how it is doing
+HEALTH_CODES: Mapping[Health, float] = {Health.RUNNING: 0.0, Health.OFF: 1.0, Health.LEARNING: 2.0, Health.SILENT: 3.0}
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """Names of one measurement. `texts` are the fields that are strings; `channels`: fields named after channels too.
+
+    The order of tags is that of a written line; tags of one measurement sort best by name.
+    """
+
+    name: str
+    tags: tuple[str, ...]
+    fields: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    channels: bool = False
+
+
+READINGS = Measurement(name="readings", tags=(DEVICE, EDGE, SITE), channels=True)
+SCORES = Measurement(
+    name="scores",
+    tags=(DEVICE, EDGE, SITE),
+    fields=("score", "late", "model_version"),
+    texts=("model",),
+    channels=True,  # as c_<channel>
+)
+ALARMS = Measurement(  # time: when it changed, its last three digits replaced by the version
+    name="alarms",
+    tags=(DEVICE, EDGE, PRIORITY, RULE, SITE),
+    fields=("version", "active", "unacknowledged", "onset_s", "model_version", "value", "limit"),
+    texts=("id", "state", "summary", "cause", "consequence", "response", "channel", "who", "why", "model"),
+)
+ACTIVE_ALARMS = Measurement(  # wall time
+    name="active_alarms",
+    tags=(DEVICE, EDGE, PRIORITY, RULE, SITE),
+    fields=("active", "unacknowledged"),
+    texts=("summary", "state"),
+)
+LIVENESS = Measurement(  # time: the input clock
+    name="liveness",
+    tags=(DEVICE, EDGE, SITE),
+    fields=("code", "silent", "warm", "last_s"),
+    texts=("health",),
+)
+ADVICE = Measurement(name="advice", tags=(DEVICE, EDGE, SITE), fields=("p_fail", "stop"), texts=("step", "run"))
+GAPS = Measurement(  # time: where it begins
+    name="gaps",
+    tags=(DEVICE, EDGE, SITE),
+    fields=("from_s", "to_s", "rows"),
+    texts=("reason", "source"),
+)
+SOURCES = Measurement(name="sources", tags=(EDGE, SITE, SOURCE), fields=("connected",), texts=("state", "detail"))
+DEAD = Measurement(  # time: its last six digits tell records apart
+    name="dead",
+    tags=(SITE, SOURCE),
+    fields=("count",),
+    texts=("reason",),
+)
+PIPELINE = Measurement(  # wall time
+    name="pipeline",
+    tags=(INSTANCE, ROLE, SITE),
+    fields=("lag", "rows", "rate", "dead", "running"),
+)
+MEASUREMENTS: Mapping[str, Measurement] = {
+    each.name: each
+    for each in (READINGS, SCORES, ALARMS, ACTIVE_ALARMS, LIVENESS, ADVICE, GAPS, SOURCES, DEAD, PIPELINE)
+}
+
+_CONTROLS = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
+_BACKSLASH = "\N{FULLWIDTH REVERSE SOLIDUS}"
+
+
+def shown(name: str) -> str:
+    r"""A name as it stands in a tag or a field key, where neither line ends nor some backslashes can be written.
+
+    Control characters become their pictures; a backslash that InfluxDB would take for an escape becomes a wide one.
+
+    >>> shown("PLC\\pump"), shown("two\nlines"), shown("ends with \\")
+    ('PLC\\pump', 'two␊lines', 'ends with ＼')
+    """  # noqa: RUF002 -- the wide one is the point
+    if name.isalnum():
+        return name
+    text = name.translate(_CONTROLS)
+    if "\\" not in text:
+        return text
+    after = [*text[1:], ""]
+    return "".join(
+        _BACKSLASH if letter == "\\" and (not then or then in '\\,= "') else letter
+        for letter, then in zip(text, after, strict=True)
+    )
+
+
+def channel_field(channel: str) -> str:
+    """The field of a channel: its own name, but "time", which InfluxDB keeps for itself, and "" get a line under.
+
+    >>> channel_field("temperature"), channel_field("time"), channel_field("")
+    ('temperature', 'time_', '_')
+    """
+    reserved = channel.rstrip("_") in {"", "time"}
+    return shown(f"{channel}_" if reserved else channel)
