@@ -1,5 +1,6 @@
 """What a topic holds just now, from its first record to its last, outside any group of readers."""
 
+import time
 from collections.abc import Iterator
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -32,7 +33,7 @@ def history(address: Address, topic: str) -> Iterator[Record]:
 
 
 def _partition(consumer: Consumer, place: TopicPartition) -> Iterator[Record]:
-    low, end = consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+    low, end = _bounds(consumer, place)
     if low >= end:
         return
     consumer.assign([TopicPartition(place.topic, place.partition, low)])
@@ -47,3 +48,15 @@ def _partition(consumer: Consumer, place: TopicPartition) -> Iterator[Record]:
                 yield record
             if record is not None and record.offset >= end - 1:
                 return
+
+
+def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """The first offset that is there and the next to come; a topic just made has no leader for a moment."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
