@@ -123,8 +123,12 @@ class ArchiveReader:
         return devices[device]
 
     def _columns(self, name: str, device: str, channels: Sequence[str], start_ns: int, end_ns: int) -> Columns:
-        with self._place.open(name) as file:
-            parts = [_pivot(table, channels, start_ns, end_ns) for table in _tables(file, device)]
+        try:
+            with self._place.open(name) as file:
+                parts = [_pivot(table, channels, start_ns, end_ns) for table in _tables(file, device)]
+        except (pa.ArrowException, OSError) as error:
+            msg = f"{self._place}/{name} cannot be read ({error}): see `tocsin archive --check --deep`"
+            raise ArchiveError(msg) from error
         return merged(parts, len(channels))
 
 

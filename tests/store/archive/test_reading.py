@@ -124,6 +124,14 @@ def test_a_device_that_is_not_there_is_refused_with_names_that_look_like_it(kept
     assert not (tmp_path / "x.csv").exists()
 
 
+def test_a_damaged_file_is_named(kept: Folder, tmp_path: Path) -> None:
+    path = min(Path(str(kept)).glob("day=*/*"))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ArchiveError, match=f"{path.name} cannot be read .*--check --deep"):
+        ArchiveReader(kept).export("pump", tmp_path / "x.csv", form="csv")
+    assert not (tmp_path / "x.csv").exists()
+
+
 def test_only_files_of_the_days_asked_for_are_opened(kept: Folder) -> None:
     class Watched(Folder):
         opened: list[str] = []  # noqa: RUF012 -- of this test alone
