@@ -27,10 +27,14 @@ _MOST_PARTS = 1024
 Form = Literal["csv", "parquet"]
 
 
-class _Sink(Protocol):
-    def write(self, piece: Columns) -> None: ...
+class Sink(Protocol):
+    """Writes one file of rows."""
 
-    def close(self) -> None: ...
+    def write(self, piece: Columns) -> None:
+        """Write rows behind those that are there."""
+
+    def close(self) -> None:
+        """Write what ends the file."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -44,8 +48,8 @@ class Wanted(msgspec.Struct, frozen=True):
 def export(con: duckdb.DuckDBPyConnection, wanted: Wanted, path: Path, form: Form) -> int:
     """Write the wanted rows in time order; returns how many lines there are."""
     written = 0
-    with _whole(path) as file:
-        sink = _SINKS[form](file, wanted.channels)
+    with whole(path) as file:
+        sink = SINKS[form](file, wanted.channels)
         for piece in _pieces(con, wanted):
             sink.write(piece)
             written += len(piece.t_ns)
@@ -54,7 +58,8 @@ def export(con: duckdb.DuckDBPyConnection, wanted: Wanted, path: Path, form: For
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears under its name when it is whole, or not at all."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
@@ -121,4 +126,4 @@ def _values(piece: Columns) -> list[pa.Array]:
     return [pa.array(column, from_pandas=True) for column in piece.values]
 
 
-_SINKS: dict[Form, Callable[[BinaryIO, Sequence[str]], _Sink]] = {"csv": _Csv, "parquet": _Parquet}
+SINKS: dict[Form, Callable[[BinaryIO, Sequence[str]], Sink]] = {"csv": _Csv, "parquet": _Parquet}

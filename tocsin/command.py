@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tocsin.archive_commands import archive
 from tocsin.dead_commands import dead
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
 from tocsin.records import alarms, data, replay, simulate
@@ -114,7 +115,7 @@ def doctor(*, config: Path, as_json: bool) -> None:
     sys.exit(USAGE if "config" in bad else PROBLEM if bad else OK)
 
 
-for command in (edge, stream, simulate, replay, data, alarms, dead):
+for command in (edge, stream, archive, simulate, replay, data, alarms, dead):
     cli.add_command(command)
 
 

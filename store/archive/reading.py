@@ -19,7 +19,7 @@ from store.archive.manifest import Cut, Kept, Manifest
 from store.archive.place import Place
 from store.archive.tables import NS_PER_US
 from store.errors import UnknownDeviceError
-from store.export import _SINKS, Form, _whole
+from store.export import SINKS, Form, whole
 from store.series import Columns, merged
 from wire.config import DAY_NS
 
@@ -67,8 +67,8 @@ class ArchiveReader:
     def export(self, device: str, path: Path, *, form: Form, start_ns: int = 0, end_ns: int = EVER_NS) -> int:
         """Write a device's rows as the box does, column `time` first, and return how many there are."""
         stretch, written = self.rows(device, start_ns=start_ns, end_ns=end_ns), 0
-        with _whole(path) as file:
-            sink = _SINKS[form](file, stretch.channels)
+        with whole(path) as file:
+            sink = SINKS[form](file, stretch.channels)
             for piece in stretch.pieces:
                 sink.write(piece)
                 written += len(piece.t_ns)
