@@ -1,9 +1,11 @@
 """From records of the bus to what is written at once: lines, where each comes from, and what nobody could read."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from store.influx.lines import Lines
-from wire.envelope import Rejected, unpack_input, unpack_outcome
+from wire.envelope import Rejected, unpack_input, unpack_outcomes
 from wire.messages import Batch, DeadLetter, Message, Origin
 from wire.ports import Record
 from wire.topics import ADVICE, ALARMS, DEAD, INPUTS, SCORES
@@ -44,21 +46,29 @@ class Load(msgspec.Struct):
         self.records.append(record)
         if not record.body:
             return  # erases a key of a compacted topic
-        message = unpack_input(record.body) if record.topic == INPUTS else unpack_outcome(record.body)
-        if isinstance(message, Rejected):
+        messages = _opened(record)
+        if isinstance(messages, Rejected):
             self.unread += 1
             if record.topic not in BURIED_BY_OTHERS:
-                self.letters.append(letter(record, origin_of(record), message.reason, record.body))
+                self.letters.append(letter(record, origin_of(record), messages.reason, record.body))
             return
         place = record.offset * PARTITIONS + record.partition
-        if isinstance(message, DeadLetter):
-            lines = encode.dead(message, at_ns=record.at_ns, place=place)
-        else:
-            lines = encode.of(message)
-        if lines:
-            self.parts.append(Part(record, _origin(message, record), lines))
-            self.lines += lines.count(b"\n")
-            self.size += len(lines)
+        for message in messages:
+            if isinstance(message, DeadLetter):
+                lines = encode.dead(message, at_ns=record.at_ns, place=place)
+            else:
+                lines = encode.of(message)
+            if lines:
+                self.parts.append(Part(record, _origin(message, record), lines))
+                self.lines += lines.count(b"\n")
+                self.size += len(lines)
+
+
+def _opened(record: Record) -> Sequence[Message] | Rejected:
+    if record.topic != INPUTS:
+        return unpack_outcomes(record.body)
+    message = unpack_input(record.body)
+    return message if isinstance(message, Rejected) else [message]
 
 
 def letter(record: Record, origin: Origin, reason: str, body: bytes) -> DeadLetter:

@@ -1,6 +1,7 @@
 """A real InfluxDB 1.6 behind a proxy that gives it the write endpoint of InfluxDB 2, a token, and faults on demand."""
 
 import http.client
+import json
 import os
 import shutil
 import subprocess
@@ -70,6 +71,9 @@ class Influx:
         self.port, self.direct = free_port(), free_port()
         self.faults = Faults()
         self.token = TOKEN
+        self.version = ""  # "v2.7.1": have the endpoints of InfluxDB 2 that buckets are made with
+        self.buckets: list[dict[str, object]] = []
+        self.mappings: list[dict[str, object]] = []
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.proxy: Proxy | None = None
@@ -128,8 +132,14 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.influx
 
     def do_GET(self) -> None:
-        if urlsplit(self.path).path in {"/ping", "/health"} or self._may():
+        where = urlsplit(self.path)
+        if where.path in {"/ping", "/health"}:
             self._pass(self.path)
+        elif self._may():
+            if self._influx.version and where.path.startswith("/api/v2/"):
+                self._look(where.path, {name: values[0] for name, values in parse_qs(where.query).items()})
+            else:
+                self._pass(self.path)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -139,7 +149,10 @@ class _Handler(BaseHTTPRequestHandler):
         where = urlsplit(self.path)
         if where.path != "/api/v2/write":
             if self._may():
-                self._pass(self.path, body)
+                if self._influx.version and where.path.startswith("/api/v2/"):
+                    self._make(where.path, json.loads(body))
+                else:
+                    self._pass(self.path, body)
             return
         if status := self._influx.faults.take():
             self._answer(status, b'{"code":"unavailable","message":"by order"}', self._influx.faults.retry_after)
@@ -150,6 +163,26 @@ class _Handler(BaseHTTPRequestHandler):
         database, _, policy = asked["bucket"].partition("/")
         wanted = {"db": database, "precision": asked.get("precision", "ns")} | ({"rp": policy} if policy else {})
         self._pass(f"/write?{urlencode(wanted)}", body)
+
+    def _look(self, path: str, asked: dict[str, str]) -> None:
+        found: dict[str, object] = {
+            "/api/v2/orgs": {"orgs": [{"id": "1", "name": "acme"}]},
+            "/api/v2/buckets": {
+                "buckets": [each for each in self._influx.buckets if each["name"] == asked.get("name")]
+            },
+            "/api/v2/dbrps": {
+                "content": [each for each in self._influx.mappings if each["database"] == asked.get("db")]
+            },
+        }
+        if path == "/api/v2/orgs" and asked["org"] != "acme":
+            self._answer(404, b'{"code":"not found","message":"organization name not found"}')
+        else:
+            self._answer(200, json.dumps(found[path]).encode())
+
+    def _make(self, path: str, body: dict[str, object]) -> None:
+        made = body | {"id": f"b{len(self._influx.buckets)}"}
+        (self._influx.buckets if path == "/api/v2/buckets" else self._influx.mappings).append(made)
+        self._answer(201, json.dumps(made).encode())
 
     def _may(self) -> bool:
         if self.headers.get("Authorization") == f"Token {self._influx.token}":
@@ -169,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         finally:
             there.close()
-        self._answer(answer.status, said, version=answer.headers.get("X-Influxdb-Version", ""))
+        self._answer(answer.status, said, version=self._influx.version or answer.headers.get("X-Influxdb-Version", ""))
 
     def _answer(self, status: int, body: bytes, retry_after: str = "", *, version: str = "") -> None:
         self.send_response(status)

@@ -1,0 +1,115 @@
+"""`tocsin sink`: from Kafka into InfluxDB."""
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from contextlib import ExitStack
+
+from bus.address import Address
+from bus.feed import KafkaFeed
+from bus.lag import GroupLag
+from bus.publisher import KafkaPublisher
+from bus.topics import Topics
+from store.influx.address import InfluxAddress, is_influx, parse
+from store.influx.client import InfluxClient
+from store.influx.errors import InfluxAwayError, InfluxError
+from store.influx.lines import Lines
+from store.influx.load import TOPICS
+from store.influx.reporter import ROLE, Reporter
+from store.influx.sink import Sink
+from tocsin.fleet import RoleError, Work
+from tocsin.vitals import Probe, Vital
+from wire.settings import Loaded
+from wire.topics import ALARMS
+
+GROUP = "tocsin-sink"
+
+log = logging.getLogger(__name__)
+
+
+def sink(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Probe]:
+    """Give the work of storing what the group hands out. Raises RoleError, BusError."""
+    influx, site, instance = influx_of(loaded), loaded.config.site, socket.gethostname()
+    if missing := sorted(set(TOPICS) - set(Topics(address).partitions())):
+        msg = f"there is no topic {' and '.join(missing)}: run tocsin stream --create-topics"
+        raise RoleError(msg)
+    client = stack.enter_context(InfluxClient(influx))
+    _greet(client, site, instance)
+    publisher = stack.enter_context(KafkaPublisher(address, client_id=f"{GROUP}-{instance}"))
+    lag = GroupLag(address)
+    work = Sink(
+        client,
+        feeds=lambda: KafkaFeed(address, group=GROUP, topics=TOPICS, client_id=f"{GROUP}-{instance}"),
+        publisher=publisher,
+        site=site,
+    )
+    reporter = Reporter(
+        client,
+        alarms=lambda: KafkaFeed(address, group=f"{GROUP}-alarms-{uuid.uuid4().hex}", topics=[ALARMS]),
+        lag=lambda: float(sum(place.behind for place in lag.places(GROUP, TOPICS).values())),
+        health=work.health,
+        site=site,
+        instance=instance,
+    )
+    return _both(work, reporter), _probe(work, publisher)
+
+
+def influx_of(loaded: Loaded) -> InfluxAddress:
+    """The InfluxDB of a fleet's config. Raises RoleError for a box's store, and for an address that cannot be."""
+    if not is_influx(loaded.config.store):
+        msg = (
+            f'store = "{loaded.config.store}" is a box\'s: a fleet needs store = "influxdb://HOST:8086/BUCKET?org=ORG"'
+        )
+        raise RoleError(msg)
+    try:
+        return parse(loaded.config.store, os.environ)
+    except InfluxError as error:
+        raise RoleError(str(error)) from error
+
+
+def _greet(client: InfluxClient, site: str, instance: str) -> None:
+    """Find out at the start whether the token and the bucket are right; InfluxDB itself may come later."""
+    hello = Lines(site).pipeline(role=ROLE, instance=instance, figures={"running": 1.0}, at_ns=time.time_ns())
+    try:
+        client.write(hello)
+    except InfluxAwayError as error:
+        log.warning("%s", error)
+    except InfluxError as error:
+        raise RoleError(str(error)) from error
+
+
+def _both(work: Sink, reporter: Reporter) -> Work:
+    def run(stop: threading.Event) -> None:
+        beside = threading.Thread(target=reporter.run, args=(stop,), name="sink-reporter")
+        beside.start()
+        try:
+            work.run(stop)
+        finally:
+            stop.set()
+            beside.join()
+
+    return run
+
+
+def _probe(work: Sink, publisher: KafkaPublisher) -> Probe:
+    health = work.health
+
+    def probe() -> Vital:
+        figures = {
+            "lines": float(health.lines),
+            "requests": float(health.requests),
+            "tries_in_vain": float(health.tries),
+            "unread_records": float(health.unread),
+            "dead_letters": float(health.dead),
+            "refused_letters": float(health.lost_letters),
+            "expired_lines": float(health.expired),
+            "holes": float(health.holes),
+            "active_alarms": float(health.active_alarms),
+            "lag_records": health.lag,
+        }
+        return Vital(figures, trouble=health.trouble or health.uncommitted or publisher.trouble, dead=health.failure)
+
+    return probe
