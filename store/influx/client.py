@@ -76,8 +76,9 @@ class InfluxClient:
             timeout=(int(CONNECT_S * 1000), int(WRITE_S * 1000)),
             ssl_ca_cert=address.ca_file or None,
         )
-        # The client's own gzip is at level 9, slower than InfluxDB; what is handed to it is compressed already.
-        self._client.api_client.set_default_header("Content-Encoding", "gzip")  # type: ignore[no-untyped-call]
+        if address.gzip:
+            # The client's own gzip is at level 9, slower than InfluxDB; what is handed to it is compressed already.
+            self._client.api_client.set_default_header("Content-Encoding", "gzip")  # type: ignore[no-untyped-call]
         self._writer = self._client.write_api(write_options=SYNCHRONOUS)
         return self
 
@@ -97,8 +98,7 @@ class InfluxClient:
             raise InfluxError(msg)
         if not lines:
             return
-        packer = zlib.compressobj(LEVEL, wbits=GZIP)
-        body = packer.compress(lines) + packer.flush()
+        body = packed(lines) if self.address.gzip else lines
         try:
             self._writer.write(self.address.bucket, self.address.org or "-", body, WritePrecision.NS)  # type: ignore[arg-type]
         except ApiException as error:
@@ -165,6 +165,12 @@ class InfluxClient:
             if said:
                 raise InfluxRefusedError(self.address.url, 200, said)
         return [series for result in answer.results for series in result.series]
+
+
+def packed(lines: bytes) -> bytes:
+    """The same lines compressed, as little as is worth its time."""
+    packer = zlib.compressobj(LEVEL, wbits=GZIP)
+    return packer.compress(lines) + packer.flush()
 
 
 def _said(body: str | bytes) -> str:

@@ -4,11 +4,11 @@ What is no number (NaN, infinite) is left out, and a line with nothing left is n
 own, whatever a device is called.
 """
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
 from store.influx.table import (
     ACTIVE_ALARMS,
@@ -38,6 +38,7 @@ from store.influx.table import (
     shown,
 )
 from wire.messages import (
+    FLOAT_CODES,
     NS_PER_S,
     Advice,
     Alarm,
@@ -60,15 +61,28 @@ RECORDS = 1_000_000  # records within a millisecond that have times of their own
 _IN_NAMES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 _IN_TEXTS = str.maketrans({**dict.fromkeys(map(chr, range(0x20)), " "), "\\": r"\\", '"': r"\""})
 _json = msgspec.json.Encoder()
-_Floats = npt.NDArray[np.float64]
+NONE = b"null"
+KNOWN = 10_000  # devices whose heads are remembered; one more, and all are made anew
 _Said = Mapping[str, float | str | None]
 
 
+class _Shape(msgspec.Struct, frozen=True):
+    """What is the same in every row of a device; `around` stands between numbers, with room for them.
+
+    It begins with the end of the line before.
+    """
+
+    head: bytes
+    keys: list[bytes]
+    around: list[bytes]
+
+
 class Lines:
-    """Encodes what happens at one site."""
+    """Encodes what happens at one site; used by one thread."""
 
     def __init__(self, site: str) -> None:
         self._site = site
+        self._known: dict[tuple[str, str, tuple[str, ...]], _Shape] = {}
 
     def of(self, message: Message) -> bytes:  # noqa: PLR0911 -- one return a kind
         """The lines of a message, each with its line end; nothing for what has no place in InfluxDB."""
@@ -101,20 +115,16 @@ class Lines:
 
     def scores(self, scores: Scores) -> bytes:
         """A line a scored row; contributions only where the score is high."""
-        times = np.frombuffer(scores.t_ns, "<i8")
-        score = np.frombuffer(scores.score, "<f4").astype(np.float64)
-        head = self._head(SCORES, {EDGE: scores.edge, DEVICE: scores.device})
-        rest: _Said = {"late": float(scores.late), "model_version": float(scores.version), "model": scores.model}
-        rest_of = _fields(rest)
-        high = np.isfinite(score) & (score >= CONTRIBUTIONS_FROM)
-        low = np.isfinite(score) & ~high
-        parts = [_table(head, ["score"], score[low, None], times[low], tail=b"," + rest_of)]
-        shares = np.frombuffer(scores.contributions, "<f4").reshape(len(times), len(scores.channels))
-        keys = [CONTRIBUTION + shown(channel) for channel in scores.channels]
-        parts += [
-            b"%s %s%s,%s %d\n" % (head, _fields({"score": float(score[row])}), _largest(keys, shares[row]), rest_of, at)
-            for row, at in zip(np.flatnonzero(high).tolist(), times[high].tolist(), strict=True)
-        ]
+        head = self._head(SCORES, {EDGE: scores.edge, DEVICE: scores.device}) + b" score="
+        said: _Said = {"late": float(scores.late), "model_version": float(scores.version), "model": scores.model}
+        tail = b"," + _fields(said)
+        score = memoryview(scores.score).cast("f").tolist()
+        times = memoryview(scores.t_ns).cast("q").tolist()
+        parts: list[bytes] = []
+        for row, (value, written, at) in enumerate(zip(score, _texts(score), _texts(times), strict=True)):
+            if written != NONE:
+                most = self._largest(scores, row) if value >= CONTRIBUTIONS_FROM else b""
+                parts += (head, written, most, tail, b" ", at, b"\n")
         return b"".join(parts)
 
     def alarm(self, alarm: Alarm) -> bytes:
@@ -177,20 +187,43 @@ class Lines:
         return self._line(PIPELINE, {ROLE: role, INSTANCE: instance}, figures, at_ns)
 
     def _frame(self, edge: str, frame: Frame) -> bytes:
-        times = np.frombuffer(frame.t_ns, "<i8")
-        kind = "<f8" if frame.dtype == "f8" else "<f4"
-        values = np.frombuffer(frame.values, kind).reshape(-1, len(frame.channels)).astype(np.float64, copy=False)
-        head = self._head(READINGS, {EDGE: edge, DEVICE: frame.device})
-        keys = [channel_field(channel) for channel in frame.channels]
-        there = np.isfinite(values)
-        if there.all():
-            return _table(head, keys, values, times)
-        patterns, which = np.unique(there, axis=0, return_inverse=True)
-        parts = []
-        for number, pattern in enumerate(patterns):
-            rows, columns = np.flatnonzero(which.reshape(-1) == number), np.flatnonzero(pattern)
-            parts.append(_table(head, [keys[column] for column in columns], values[np.ix_(rows, columns)], times[rows]))
-        return b"".join(parts)
+        """The texts of all numbers at once, then laid between what stands around them in each row."""
+        rows, columns = frame.rows, len(frame.channels)
+        if not rows:
+            return b""
+        shape = self._shape(edge, frame.device, frame.channels)
+        values = array(FLOAT_CODES[frame.dtype], frame.values).tolist()
+        numbers: list[float] = [0.0] * (rows * (columns + 1))
+        for column in range(columns):
+            numbers[column :: columns + 1] = values[column::columns]
+        numbers[columns :: columns + 1] = memoryview(frame.t_ns).cast("q").tolist()
+        texts = _texts(numbers)
+        if NONE in texts:
+            return _sparse(shape, texts)
+        pieces = shape.around * rows
+        pieces[1::2] = texts
+        pieces.append(b"\n")
+        return b"".join(pieces)[1:]
+
+    def _shape(self, edge: str, device: str, channels: tuple[str, ...]) -> _Shape:
+        known = self._known.get((edge, device, channels))
+        if known is None:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            head = self._head(READINGS, {EDGE: edge, DEVICE: device})
+            keys = [f"{_name(channel_field(channel))}=".encode() for channel in channels]
+            before = [b"\n" + head + b" " + keys[0], *(b"," + key for key in keys[1:]), b" "]
+            known = _Shape(head, keys, [piece for each in before for piece in (each, b"")])
+            self._known[edge, device, channels] = known
+        return known
+
+    def _largest(self, scores: Scores, row: int) -> bytes:
+        """The contributions that are kept of a row, in the order of the channels."""
+        width = 4 * len(scores.channels)
+        shares = memoryview(scores.contributions)[row * width : (row + 1) * width].cast("f").tolist()
+        finite = [place for place, share in enumerate(shares) if isfinite(share)]
+        kept = sorted(sorted(finite, key=lambda place: -abs(shares[place]))[:CONTRIBUTIONS])
+        return b"".join(b"," + _fields({CONTRIBUTION + scores.channels[place]: shares[place]}) for place in kept)
 
     def _gap(self, edge: str, gap: Gap) -> bytes:
         fields: _Said = {
@@ -221,29 +254,20 @@ class Lines:
         return ",".join([kind.name, *(f"{tag}={_name(said[tag])}" for tag in kind.tags if said[tag])]).encode()
 
 
-def _table(
-    head: bytes, keys: Sequence[str], values: _Floats, times: npt.NDArray[np.int64], *, tail: bytes = b""
-) -> bytes:
-    """Lines of the same fields, all numbers finite: texts of all numbers at once, then laid beside each other."""
-    rows, columns = values.shape
-    if not (rows and columns):
-        return b""
-    numbers = _json.encode(values.ravel().tolist())[1:-1].split(b",")
-    stride = 2 * columns + 2
-    pieces = [b""] * (stride * rows)
-    for column, key in enumerate(keys):
-        before = b"," if column else head + b" "
-        pieces[2 * column :: stride] = [before + _name(key).encode() + b"="] * rows
-        pieces[2 * column + 1 :: stride] = numbers[column::columns]
-    pieces[2 * columns :: stride] = [tail + b" "] * rows
-    pieces[2 * columns + 1 :: stride] = [at + b"\n" for at in _json.encode(times.tolist())[1:-1].split(b",")]
-    return b"".join(pieces)
+def _texts(numbers: Sequence[float]) -> list[bytes]:
+    """Each number as it is written, NONE for what is none."""
+    return _json.encode(numbers)[1:-1].split(b",") if numbers else []
 
 
-def _largest(keys: Sequence[str], shares: npt.NDArray[np.float32]) -> bytes:
-    finite = np.flatnonzero(np.isfinite(shares))
-    order = finite[np.argsort(-np.abs(shares[finite]), kind="stable")][:CONTRIBUTIONS]
-    return b"".join(b"," + _fields({keys[at]: float(shares[at])}) for at in sorted(order.tolist()))
+def _sparse(shape: _Shape, texts: Sequence[bytes]) -> bytes:
+    """Rows of which some lack numbers."""
+    parts: list[bytes] = []
+    columns = len(shape.keys)
+    for start in range(0, len(texts), columns + 1):
+        row = zip(shape.keys, texts[start : start + columns], strict=True)
+        if fields := b",".join([key + text for key, text in row if text != NONE]):
+            parts.append(b"%b %b %b\n" % (shape.head, fields, texts[start + columns]))
+    return b"".join(parts)
 
 
 def _fields(fields: _Said | Mapping[str, float]) -> bytes:
@@ -254,7 +278,7 @@ def _written(fields: Iterable[tuple[str, float | str | None]]) -> Iterable[str]:
     for key, value in fields:
         if isinstance(value, str):
             yield f'{_name(key)}="{value[:TEXT_LENGTH].translate(_IN_TEXTS)}"'
-        elif value is not None and np.isfinite(value):
+        elif value is not None and isfinite(value):
             yield f"{_name(key)}={float(value)!r}"
 
 

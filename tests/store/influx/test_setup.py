@@ -43,7 +43,7 @@ def test_a_database_is_made_once_and_then_found(server: Influx) -> None:
 @pytest.mark.server
 def test_a_policy_of_a_database_that_is_there_is_made_and_used(server: Influx) -> None:
     init(parse(server.url("shared"), server.environ), Retention())
-    address = parse(server.url("shared/long"), server.environ)
+    address = parse(server.url("shared/long", "?org=acme&gzip=true"), server.environ)
     kept = Retention(readings_ns=36500 * DAY_NS)
     assert init(address, kept)[1:] == ['found the database "shared"', 'made its policy "long", which keeps 36500d']
     with InfluxClient(address) as client:
@@ -109,6 +109,7 @@ def test_an_influxdb_that_does_not_answer_is_named_within_ten_seconds() -> None:
         ("influxdb://user:secret@a:8086/b", "token in TOCSIN"),
         ("influxdb://a:port/b", "expected"),
         ("influxdb://a:8086/b?color=red", "color is no option"),
+        ("influxdb://a:8086/b?gzip=9", "gzip is true or false"),
         ("duckdb:data/x.duckdb", "expected"),
     ],
 )
@@ -125,4 +126,4 @@ def test_a_token_comes_from_its_file_and_one_that_cannot_be_read_is_named(tmp_pa
         parse("influxdbs://db/plant", {"TOCSIN_INFLUX_TOKEN_FILE": str(path)})
     path.write_text("abc\n")
     address = parse("influxdbs://db/plant", {"TOCSIN_INFLUX_TOKEN_FILE": str(path)})
-    assert (address.token, address.url) == ("abc", "https://db:8086")
+    assert (address.token, address.url, address.gzip) == ("abc", "https://db:8086", True)

@@ -1,6 +1,5 @@
 """`tocsin sink` between a real Kafka and a real InfluxDB, killed in the middle."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from click.testing import CliRunner
 from bus.address import Address
 from bus.publisher import KafkaPublisher
 from bus.topics import Topics, layouts
-from store.influx.address import parse
+from store.influx.address import InfluxAddress, parse
 from store.influx.client import InfluxClient
 from store.influx.errors import TOKEN
 from tests.servers.influx import Influx, influx
@@ -86,7 +85,7 @@ def test_what_is_on_the_bus_is_in_the_store_once_through_outages_of_both(
     made = CliRunner().invoke(store, ["init", "-c", str(path)])
     assert (made.exit_code, 'made the database "plant"' in made.output) == (0, True)
 
-    client = InfluxClient(parse(database.url("plant"), os.environ))
+    address = parse(database.url("plant"), database.environ)
     told: list[str] = []
     origin = Origin(edge="edge-0", log="0" * 32, seq=1)
     with KafkaPublisher(Address(servers=broker.address), client_id="test") as publisher:
@@ -110,15 +109,15 @@ def test_what_is_on_the_bus_is_in_the_store_once_through_outages_of_both(
         until(lambda: "takes nothing now" in probe().trouble, what="the trouble to be told")
     database.appear()
     with running(loaded, broker) as probe:
-        until(lambda: count(client, "running", "pipeline", "lag = 0") > 0, what="the lag to be gone", within_s=60)
+        until(lambda: count(address, "running", "pipeline", "lag = 0") > 0, what="the lag to be gone", within_s=60)
         broker.kill()
         broker.start()
-        until(lambda: count(client, "active", "active_alarms") > 0, what="the active alarm", within_s=60)
+        until(lambda: count(address, "active", "active_alarms") > 0, what="the active alarm", within_s=60)
         assert probe().dead == ""
-    assert count(client, "a", "readings") == BATCHES * ROWS * EDGES
-    assert count(client, "code", "liveness") == 2
-    assert count(client, "version", "alarms") == 1
-    assert count(client, "count", "dead") >= 1
+    assert count(address, "a", "readings") == BATCHES * ROWS * EDGES
+    assert count(address, "code", "liveness") == 2
+    assert count(address, "version", "alarms") == 1
+    assert count(address, "count", "dead") >= 1
 
 
 def alarm(origin: Origin) -> Alarm:
@@ -137,8 +136,9 @@ def alarm(origin: Origin) -> Alarm:
     )
 
 
-def count(client: InfluxClient, field: str, measurement: str, where: str = "time > 0") -> int:
-    found = client.query(f'SELECT count("{field}") FROM "{measurement}" WHERE {where}')
+def count(address: InfluxAddress, field: str, measurement: str, where: str = "time > 0") -> int:
+    with InfluxClient(address) as client:
+        found = client.query(f'SELECT count("{field}") FROM "{measurement}" WHERE {where}')
     return int(found[0].values[0][1] or 0) if found else 0
 
 
