@@ -16,6 +16,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "breaking": "benchmarks.breaking",
     "fleet": "benchmarks.fleet",
     "worker": "benchmarks.worker",
+    "soak": "benchmarks.soak.campaign",
     "skab": "benchmarks.skab_line",
     "machines": "benchmarks.detection.machines",
 }

@@ -60,6 +60,16 @@ class Process:
         """Whether it lives."""
         return self._child is not None and self._child.poll() is None
 
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it lives."""
+        return self._child.poll() if self._child is not None else None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._child is not None
+        self._child.send_signal(number)
+
     def kill(self) -> None:
         """End it as a power cut would."""
         assert self._child is not None

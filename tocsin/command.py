@@ -12,6 +12,7 @@ from tocsin.dead_commands import dead
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
 from tocsin.records import alarms, data, replay, simulate
 from tocsin.roles import edge, stream
+from tocsin.store_commands import sink, store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -115,7 +116,7 @@ def doctor(*, config: Path, as_json: bool) -> None:
     sys.exit(USAGE if "config" in bad else PROBLEM if bad else OK)
 
 
-for command in (edge, stream, archive, simulate, replay, data, alarms, dead):
+for command in (edge, stream, sink, archive, store, simulate, replay, data, alarms, dead):
     cli.add_command(command)
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,13 +59,16 @@ def create_topics(config: Path, *, partitions: int, replicas: int) -> None:
 @click.option("--create-topics", "creates", is_flag=True, help="Make the topics that are missing, and end.")
 @click.option("--partitions", default=DEFAULT_PARTITIONS, show_default=True, help="Of each topic, for life.")
 @click.option("--replicas", default=1, show_default=True, help="Copies of each topic that is made.")
+@click.option(
+    "--instance", default="", help="A name that no other worker has: restarted under it, it moves no partition."
+)
 @_vitals(9102)
-def stream(*, config: Path, creates: bool, partitions: int, replicas: int, vitals: str) -> None:
+def stream(*, config: Path, creates: bool, partitions: int, replicas: int, instance: str, vitals: str) -> None:
     """Score what comes over Kafka, as one of any number of workers.
 
     \b
     Example: tocsin stream --create-topics
-             tocsin stream -c tocsin.toml
+             tocsin stream -c tocsin.toml --instance worker-1
     """  # noqa: D301 -- click reads the mark
     if creates:
         create_topics(config, partitions=partitions, replicas=replicas)
@@ -72,4 +76,4 @@ def stream(*, config: Path, creates: bool, partitions: int, replicas: int, vital
     from tocsin.fleet import run  # noqa: PLC0415
     from tocsin.stream_role import stream as role  # noqa: PLC0415
 
-    sys.exit(run(config, role, name="stream", vitals=vitals))
+    sys.exit(run(config, partial(role, instance=instance), name="stream", vitals=vitals))

@@ -25,11 +25,13 @@ GROUP = "tocsin-stream"
 log = logging.getLogger(__name__)
 
 
-def stream(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Probe]:
+def stream(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = "") -> tuple[Work, Probe]:
     """Give the work of scoring the partitions that the group hands out. Raises RoleError, BusError."""
     _fit(Topics(address).partitions())
+    for chatty in ("faust", "mode", "aiokafka"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     core = Core(loaded.config, Shelf([Online()]))
-    worker = Worker(settings_of(address), core=core)
+    worker = Worker(settings_of(address, instance=instance), core=core)
     lag = GroupLag(address)
 
     def places() -> Places:

@@ -1,6 +1,7 @@
 """What a worker is told: where Kafka is, how to log in, and how often it writes down what it knows."""
 
 import ssl
+import tempfile
 from typing import Any
 
 import faust
@@ -67,13 +68,14 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
             self.group,
             broker=[f"aiokafka://{server}" for server in self.servers.split(",")],
             broker_credentials=self.credentials(),
-            consumer_group_instance_id=self.instance,
+            consumer_group_instance_id=self.instance or None,
             value_serializer="raw",
             key_serializer="raw",
             consumer_auto_offset_reset="earliest",
             topic_disable_leader=True,
             topic_allow_declare=False,
             web_enabled=False,
+            datadir=f"{tempfile.gettempdir()}/tocsin-stream",  # made, and never used
             stream_wait_empty=False,
             stream_buffer_maxsize=4096,
             broker_session_timeout=10,

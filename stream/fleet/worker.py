@@ -85,23 +85,26 @@ class Worker:
         self._lock = asyncio.Lock()
         self._topics = {name: _topic(app, name) for name in (SCORES, ALARMS, ADVICE, DEAD, STATE, INPUTS)}
         app.agent(self._topics[INPUTS], concurrency=1)(self._agent)
-        await app.start()
+        started = asyncio.create_task(app.start())
         try:
-            await self._until(stop)
+            await self._until(stop, started)
         finally:
-            async with self._lock:
-                await self._checkpoint()
-            await app.stop()
+            if started.done():
+                async with self._lock:
+                    await self._checkpoint()
+                await app.stop()
+            started.cancel()
 
-    async def _until(self, stop: threading.Event) -> None:
+    async def _until(self, stop: threading.Event, started: asyncio.Task[None]) -> None:
         assigned_at = time.monotonic()
         while not stop.is_set():
             await asyncio.sleep(PACE_S)
-            self._assigned()
-            if self.health.assigned:
+            if self._assigned():
                 assigned_at = time.monotonic()
             elif time.monotonic() - assigned_at > self._settings.assigned_s:
                 self._end("no partition was assigned; is there another member for each, or no topic?", UNASSIGNED)
+            if self._app.crashed or (started.done() and started.exception() is not None):
+                self._end(f"Faust gave up: {self._app.crash_reason or started}", UNFORESEEN)
             try:
                 async with self._lock:
                     await asyncio.wait_for(self._idle(), self._settings.step_s)
@@ -203,10 +206,12 @@ class Worker:
         end = self._app.consumer.highwater(TP(INPUTS, partition.number))
         return partition.next_offset >= (end or 0)
 
-    def _assigned(self) -> None:
+    def _assigned(self) -> bool:
+        """Whether the group has given this worker anything."""
         assigned = frozenset(place.partition for place in self._app.consumer.assignment() if place.topic == INPUTS)
         if assigned != self.health.assigned:
             self.health = msgspec.structs.replace(self.health, assigned=assigned)
+        return bool(assigned)
 
     def _note(self, **more: int) -> None:
         counts = {name: getattr(self.health, name) + count for name, count in more.items()}
