@@ -25,9 +25,14 @@ log = logging.getLogger(__name__)
 
 
 class KafkaFeed:
-    """Implements wire.ports.Feed over the topics of one group; used by one thread."""
+    """Implements wire.ports.Feed over the topics of one group; used by one thread.
 
-    def __init__(self, address: Address, *, group: str, topics: Sequence[str], client_id: str = "") -> None:
+    A member with an `instance` of its own takes up its partitions again when it is restarted, and nobody waits.
+    """
+
+    def __init__(
+        self, address: Address, *, group: str, topics: Sequence[str], client_id: str = "", instance: str = ""
+    ) -> None:
         self._topics = list(topics)
         self._settings: dict[str, str | int | float | bool] = {
             **address.settings(),
@@ -43,6 +48,8 @@ class KafkaFeed:
             "isolation.level": "read_uncommitted",
             "log_level": 3,
         }
+        if instance:
+            self._settings["group.instance.id"] = instance
         self._consumer: Consumer | None = None
 
     def __enter__(self) -> Self:

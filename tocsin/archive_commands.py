@@ -2,25 +2,23 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
-from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, stop
+from tocsin.options import AS_JSON, CONFIG, INSTANCE, OK, PROBLEM, stop
+from tocsin.options import vitals as vitals_option
 
 
 @click.command()
 @CONFIG
-@click.option(
-    "--vitals",
-    default="127.0.0.1:9104",
-    show_default=True,
-    help="Where /metrics, /healthz and /readyz are served; '' for nowhere.",
-)
+@INSTANCE
+@vitals_option(9104)
 @click.option("--check", "checks", is_flag=True, help="Compare the archive with its manifest instead, and end.")
 @click.option("--deep", is_flag=True, help="With --check: read every file too.")
 @AS_JSON
-def archive(*, config: Path, vitals: str, checks: bool, deep: bool, as_json: bool) -> None:
+def archive(*, config: Path, instance: str, vitals: str, checks: bool, deep: bool, as_json: bool) -> None:
     """Keep every input of the bus as Parquet files, for ever.
 
     \b
@@ -33,7 +31,7 @@ def archive(*, config: Path, vitals: str, checks: bool, deep: bool, as_json: boo
     from tocsin.archive_role import archive as role  # noqa: PLC0415
     from tocsin.fleet import run  # noqa: PLC0415
 
-    sys.exit(run(config, role, name="archive", vitals=vitals))
+    sys.exit(run(config, partial(role, instance=instance), name="archive", vitals=vitals))
 
 
 def check(config: Path, *, deep: bool, as_json: bool) -> None:

@@ -102,7 +102,7 @@ class Archivist:
         self.health.trouble = why
 
 
-def archive(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Probe]:
+def archive(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = "") -> tuple[Work, Probe]:
     """Join the group of the archives and give the work of writing. Raises RoleError, BusError."""
     if INPUTS not in Topics(address).partitions():
         msg = f"there is no topic {INPUTS}: run tocsin stream --create-topics"
@@ -111,7 +111,8 @@ def archive(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, P
         writer = Archive(place(archive_root(loaded)), site=loaded.config.site)
     except ArchiveError as error:
         raise RoleError(str(error)) from error
-    archivist = Archivist(stack.enter_context(KafkaFeed(address, group=GROUP, topics=[INPUTS])), writer)
+    feed = stack.enter_context(KafkaFeed(address, group=GROUP, topics=[INPUTS], instance=instance))
+    archivist = Archivist(feed, writer)
     return archivist.run, lambda: _vital(archivist.health, writer)
 
 

@@ -2,30 +2,21 @@
 
 import os
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from tocsin.options import CONFIG, PROBLEM, USAGE, stop
+from tocsin.options import vitals as vitals_option
 from wire.ports import BusError
 from wire.problem import SettingsError
 from wire.topics import DEFAULT_PARTITIONS
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def _vitals(port: int) -> Callable[[_F], _F]:
-    listen = f"127.0.0.1:{port}"
-    text = "Where /metrics, /healthz and /readyz are served; '' for nowhere."
-    return click.option("--vitals", default=listen, show_default=True, help=text)
-
 
 @click.command()
 @CONFIG
-@_vitals(9101)
+@vitals_option(9101)
 def edge(*, config: Path, vitals: str) -> None:
     """Read the sources into an outbox on disk, and pass it on to Kafka.
 
@@ -59,10 +50,8 @@ def create_topics(config: Path, *, partitions: int, replicas: int) -> None:
 @click.option("--create-topics", "creates", is_flag=True, help="Make the topics that are missing, and end.")
 @click.option("--partitions", default=DEFAULT_PARTITIONS, show_default=True, help="Of each topic, for life.")
 @click.option("--replicas", default=1, show_default=True, help="Copies of each topic that is made.")
-@click.option(
-    "--instance", default="", help="A name that no other worker has: restarted under it, it moves no partition."
-)
-@_vitals(9102)
+@INSTANCE
+@vitals_option(9102)
 def stream(*, config: Path, creates: bool, partitions: int, replicas: int, instance: str, vitals: str) -> None:
     """Score what comes over Kafka, as one of any number of workers.
 

@@ -30,19 +30,19 @@ GROUP = "tocsin-sink"
 log = logging.getLogger(__name__)
 
 
-def sink(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Probe]:
+def sink(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = "") -> tuple[Work, Probe]:
     """Give the work of storing what the group hands out. Raises RoleError, BusError."""
-    influx, site, instance = influx_of(loaded), loaded.config.site, socket.gethostname()
+    influx, site, here = influx_of(loaded), loaded.config.site, instance or socket.gethostname()
     if missing := sorted(set(TOPICS) - set(Topics(address).partitions())):
         msg = f"there is no topic {' and '.join(missing)}: run tocsin stream --create-topics"
         raise RoleError(msg)
     client = stack.enter_context(InfluxClient(influx))
-    _greet(client, site, instance)
+    _greet(client, site, here)
     publisher = stack.enter_context(KafkaPublisher(address, client_id=f"{GROUP}-{instance}"))
     lag = GroupLag(address)
     work = Sink(
         client,
-        feeds=lambda: KafkaFeed(address, group=GROUP, topics=TOPICS, client_id=f"{GROUP}-{instance}"),
+        feeds=lambda: KafkaFeed(address, group=GROUP, topics=TOPICS, client_id=f"{GROUP}-{here}", instance=instance),
         publisher=publisher,
         site=site,
     )
@@ -52,7 +52,7 @@ def sink(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Prob
         lag=lambda: float(sum(place.behind for place in lag.places(GROUP, TOPICS).values())),
         health=work.health,
         site=site,
-        instance=instance,
+        instance=here,
     )
     return _both(work, reporter), _probe(work, publisher)
 

@@ -1,23 +1,21 @@
 """The commands of the fleet's store: what can be typed, and nothing of how it is done."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
-from tocsin.options import CONFIG, PROBLEM, USAGE, stop
+from tocsin.options import CONFIG, INSTANCE, PROBLEM, USAGE, stop
+from tocsin.options import vitals as vitals_option
 from wire.problem import SettingsError
 
 
 @click.command()
 @CONFIG
-@click.option(
-    "--vitals",
-    default="127.0.0.1:9103",
-    show_default=True,
-    help="Where /metrics, /healthz and /readyz are served; '' for nowhere.",
-)
-def sink(*, config: Path, vitals: str) -> None:
+@INSTANCE
+@vitals_option(9103)
+def sink(*, config: Path, instance: str, vitals: str) -> None:
     """Store what is on Kafka in InfluxDB; run several, and they share the work.
 
     Example: TOCSIN_INFLUX_TOKEN_FILE=/run/secrets/influx tocsin sink -c tocsin.toml
@@ -25,7 +23,7 @@ def sink(*, config: Path, vitals: str) -> None:
     from tocsin.fleet import run  # noqa: PLC0415
     from tocsin.sink_role import sink as role  # noqa: PLC0415
 
-    sys.exit(run(config, role, name="sink", vitals=vitals))
+    sys.exit(run(config, partial(role, instance=instance), name="sink", vitals=vitals))
 
 
 @click.group()

@@ -79,7 +79,7 @@ def plant(folder: Path, edges: Sequence[str]) -> Iterator[Plant]:
         first = paths[edges[0]]
         roles = [Role("edge", path, name=edge) for edge, path in paths.items()]
         roles += [Role("stream", first, "--instance", name, name=name) for name in ("worker-1", "worker-2")]
-        roles += [Role("sink", first), Role("archive", first)]
+        roles += [Role(role, first, "--instance", role) for role in ("sink", "archive")]
         keeper = stack.enter_context(Keeper(roles))
         for role in roles:
             role.ready()
