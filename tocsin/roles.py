@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tocsin.options import CONFIG, PROBLEM, USAGE, stop
+from tocsin.options import CONFIG, INSTANCE, PROBLEM, USAGE, stop
 from tocsin.options import vitals as vitals_option
 from wire.ports import BusError
 from wire.problem import SettingsError
