@@ -18,7 +18,9 @@ from wire.problem import SettingsError
 def sink(*, config: Path, instance: str, vitals: str) -> None:
     """Store what is on Kafka in InfluxDB; run several, and they share the work.
 
-    Example: TOCSIN_INFLUX_TOKEN_FILE=/run/secrets/influx tocsin sink -c tocsin.toml
+    The token is taken from TOCSIN_INFLUX_TOKEN, or from the file that TOCSIN_INFLUX_TOKEN_FILE names.
+
+    Example: tocsin sink -c tocsin.toml
     """
     from tocsin.fleet import run  # noqa: PLC0415
     from tocsin.sink_role import sink as role  # noqa: PLC0415
@@ -28,7 +30,10 @@ def sink(*, config: Path, instance: str, vitals: str) -> None:
 
 @click.group()
 def store() -> None:
-    """The fleet's store, InfluxDB."""
+    """Set up the fleet's store, InfluxDB.
+
+    Example: tocsin store init
+    """
 
 
 @store.command()
@@ -36,7 +41,7 @@ def store() -> None:
 def init(*, config: Path) -> None:
     """Make the bucket and the database of `store` in the config, if they are missing.
 
-    Example: TOCSIN_INFLUX_TOKEN=... tocsin store init -c tocsin.toml
+    Example: tocsin store init -c tocsin.toml
     """
     from store.influx.errors import InfluxError  # noqa: PLC0415
     from store.influx.setup import init as make  # noqa: PLC0415
