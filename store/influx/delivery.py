@@ -30,7 +30,7 @@ class StoppedError(Exception):
 
 
 class Delivery:
-    """Brings loads into one bucket, and what it refuses to the dead letters."""
+    """Brings loads into one bucket, and what it refuses to the dead letters; used by several writers."""
 
     def __init__(
         self, client: InfluxClient, publisher: Publisher, *, health: SinkHealth, stop: threading.Event
@@ -47,7 +47,7 @@ class Delivery:
             self._bury(letters)
         except StoppedError:
             return False
-        self._health.unread += load.unread
+        self._health.add(unread=load.unread)
         return True
 
     def _stored(self, load: Load) -> list[DeadLetter]:
@@ -57,17 +57,16 @@ class Delivery:
         said = self._write(b"".join(part.lines for part in load.parts), load.lines)
         if not said:
             return []
+        lines = [(part, line) for part in load.parts for line in part.lines.splitlines(keepends=True)]
         wait_s = FIRST_S
         while True:
-            before = self._health.lines
-            lines = [(part, line) for part in load.parts for line in part.lines.splitlines(keepends=True)]
             refused = self._sift(lines, said)
-            if self._health.lines > before or all(BLAMED.search(why) for *_, why in refused):
+            if len(refused) < len(lines) or all(BLAMED.search(why) for *_, why in refused):
                 break
             self._wait(f"InfluxDB refuses every line, so it is none of theirs to blame: {said}", wait_s)
             wait_s = min(2 * wait_s, LONGEST_S)
-        self._health.trouble = ""
-        return list(self._letters(refused))
+        self._health.tell("")
+        return self._letters(refused)
 
     def _sift(self, lines: Sequence[Line], said: str) -> list[tuple[Part, bytes, str]]:
         """Find the lines that are refused by halves; all others are stored."""
@@ -80,12 +79,12 @@ class Delivery:
             found += self._sift(half, why) if why else []
         return found
 
-    def _letters(self, refused: Sequence[tuple[Part, bytes, str]]) -> Sequence[DeadLetter]:
+    def _letters(self, refused: Sequence[tuple[Part, bytes, str]]) -> list[DeadLetter]:
         letters: list[DeadLetter] = []
         for part, line, why in refused:
             log.warning("InfluxDB refused a line of %s offset %d: %s", part.record.topic, part.record.offset, why)
             if part.record.topic == DEAD:
-                self._health.lost_letters += 1  # a letter about a letter would never end
+                self._health.add(lost_letters=1)  # a letter about a letter would never end
             else:
                 reason = f"InfluxDB refused this line: {why}"
                 letters.append(letter(part.record, part.origin, reason, line.rstrip(b"\n")))
@@ -104,26 +103,23 @@ class Delivery:
                 gone = int(expired[1] or count)
                 if not self._health.expired:
                     log.warning("lines are older than the bucket keeps, and are only counted: %s", error.said)
-                self._health.expired += gone
+                self._health.add(expired=gone)
                 count -= gone
             except InfluxError as error:
                 asked_s = min(error.retry_after_s, LONGEST_ASKED_S) if isinstance(error, InfluxAwayError) else LONGEST_S
-                self._health.tries += 1
+                self._health.add(tries=1)
                 self._wait(str(error), max(wait_s, asked_s))
                 wait_s = min(2 * wait_s, LONGEST_S)
                 continue
-            if self._health.trouble:
+            if self._health.tell(""):
                 log.info("InfluxDB takes lines again")
-                self._health.trouble = ""
-            self._health.lines += count
-            self._health.requests += 1
+            self._health.add(lines=count, requests=1)
             return ""
         raise StoppedError
 
     def _wait(self, trouble: str, wait_s: float) -> None:
-        if trouble != self._health.trouble:
+        if self._health.tell(trouble):
             log.warning("%s", trouble)
-        self._health.trouble = trouble
         if self._stop.wait(wait_s):
             raise StoppedError
 
@@ -132,12 +128,12 @@ class Delivery:
         waiting, wait_s = list(letters), FIRST_S
         while waiting:
             failed, why = self._published(waiting)
-            self._health.dead += len(waiting) - len(failed)
+            self._health.add(dead=len(waiting) - len(failed))
             waiting = failed
             if waiting:
                 self._wait(f"dead letters cannot be put on the bus: {why}", wait_s)
                 wait_s = min(2 * wait_s, LONGEST_S)
-                self._health.trouble = ""
+        self._health.tell("")
 
     def _published(self, letters: Sequence[DeadLetter]) -> tuple[list[DeadLetter], str]:
         said: dict[int, str] = {}

@@ -1,8 +1,10 @@
-"""How the sink is doing, as its threads say; each figure has one writer."""
+"""How the sink is doing, as its threads say."""
+
+import threading
 
 
 class SinkHealth:
-    """Counts since the start; `trouble` is why nothing is written just now."""
+    """Counts since the start, and why nothing is written just now."""
 
     def __init__(self) -> None:
         self.lines = 0  # stored
@@ -15,6 +17,28 @@ class SinkHealth:
         self.holes = 0  # times that records did not come in order
         self.active_alarms = 0
         self.lag = 0.0  # records behind, at the last report
-        self.trouble = ""
         self.uncommitted = ""  # why what is stored will come again
         self.failure = ""  # why a thread of it ended
+        self._troubles: dict[int, str] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def trouble(self) -> str:
+        """What stands in the way of a writer."""
+        with self._lock:
+            return next(iter(self._troubles.values()), "")
+
+    def add(self, **counts: int) -> None:
+        """Count, from any of several writers."""
+        with self._lock:
+            for name, count in counts.items():
+                setattr(self, name, getattr(self, name) + count)
+
+    def tell(self, trouble: str) -> bool:
+        """Say what stands in the way of the writer that calls, "" for nothing; whether that is news."""
+        with self._lock:
+            before = self._troubles.pop(threading.get_ident(), "")
+            news = trouble != before and trouble not in self._troubles.values()
+            if trouble:
+                self._troubles[threading.get_ident()] = trouble
+            return news

@@ -1,6 +1,8 @@
 """The sink: records of the bus into InfluxDB, encoded beside the writing, committed only when they are stored.
 
-What is read and not committed comes again and overwrites itself. At most three loads are under way.
+What is read and not committed comes again and overwrites itself. At most four loads are under way, two of them on
+their way to InfluxDB: two loads may be stored in the other order, which is seen by nobody, since no two messages
+give one point different values.
 """
 
 import logging
@@ -20,7 +22,8 @@ from store.influx.order import HoleError, Order
 from wire.ports import BusError, Feed, Publisher, Record
 
 READ, WAIT_S = 100, 0.1
-AHEAD = 3  # loads that are written or wait to be
+WRITERS = 2  # so that InfluxDB has the next request when it has answered one
+AHEAD = 4  # loads that are written or wait to be
 COMMIT_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -40,7 +43,7 @@ class Sink:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Raises BusError, and sets it, for a bus that will not be read."""
         delivery = Delivery(self._client, self._publisher, health=self.health, stop=stop)
-        with ThreadPoolExecutor(1, "influx-writer") as pool:
+        with ThreadPoolExecutor(WRITERS, "influx-writer") as pool:
             try:
                 while not stop.is_set():
                     with self._feeds() as feed:
@@ -89,7 +92,8 @@ class _Reading:
         self._settle()
         if not self._under_way:
             self._submit(stop)
-        if time.monotonic() - self._committed_s > COMMIT_S:
+        patience_s = COMMIT_S if self._under_way else WAIT_S
+        if time.monotonic() - self._committed_s > patience_s:
             self._commit()
 
     def _submit(self, stop: threading.Event) -> None:

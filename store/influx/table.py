@@ -84,6 +84,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     for each in (READINGS, SCORES, ALARMS, ACTIVE_ALARMS, LIVENESS, ADVICE, GAPS, SOURCES, DEAD, PIPELINE)
 }
 
+_TAKEN = frozenset({"", "time", *READINGS.tags})  # with a field of that name, a query for a tag would mean it
 _CONTROLS = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
 _BACKSLASH = "\N{FULLWIDTH REVERSE SOLIDUS}"
 
@@ -109,10 +110,9 @@ def shown(name: str) -> str:
 
 
 def channel_field(channel: str) -> str:
-    """The field of a channel: its own name, but "time", which InfluxDB keeps for itself, and "" get a line under.
+    """The field of a channel: its own name, but for those that InfluxDB or a tag has taken, which get a line under.
 
-    >>> channel_field("temperature"), channel_field("time"), channel_field("")
-    ('temperature', 'time_', '_')
+    >>> channel_field("temperature"), channel_field("time"), channel_field("device"), channel_field("")
+    ('temperature', 'time_', 'device_', '_')
     """
-    reserved = channel.rstrip("_") in {"", "time"}
-    return shown(f"{channel}_" if reserved else channel)
+    return shown(f"{channel}_" if channel.rstrip("_") in _TAKEN else channel)

@@ -85,6 +85,11 @@ class Influx:
     def environ(self) -> dict[str, str]:
         return {"TOCSIN_INFLUX_TOKEN": self.token}
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "influxdb.conf"
