@@ -1,7 +1,6 @@
 """The alarms that stand now, from the compacted topic: rewritten as long as they stand, with one last 0 after that."""
 
 from store.influx.lines import Lines
-from store.influx.table import REWRITE_S
 from wire.envelope import unpack_outcome
 from wire.messages import NS_PER_S, Alarm
 from wire.ports import Record
@@ -16,11 +15,16 @@ class Board:
     def __init__(self) -> None:
         self._active: dict[bytes, Alarm] = {}
         self._returned: dict[Tags, Alarm] = {}
-        self.changed = False
+        self._changed: set[bytes] = set()
 
     def __len__(self) -> int:
         """How many stand."""
         return len(self._active)
+
+    @property
+    def changed(self) -> bool:
+        """Whether something is told that is not written yet."""
+        return bool(self._changed or self._returned)
 
     def absorb(self, record: Record, *, now_ns: int) -> None:
         """Take in a record of the alarms' topic; one that cannot be read changes nothing here."""
@@ -30,27 +34,27 @@ class Board:
             return
         if isinstance(alarm, Alarm) and old is not None and old.id == alarm.id and alarm.version < old.version:
             return
-        self.changed = True
         if old is not None:
             self._returned[_tags(old)] = old
             del self._active[record.key]
         if isinstance(alarm, Alarm) and alarm.active:
             self._active[record.key] = alarm
+            self._changed.add(record.key)
             self._returned.pop(_tags(alarm), None)
         elif isinstance(alarm, Alarm) and (old is not None or now_ns - record.at_ns < REMEMBERED_NS):
             self._returned[_tags(alarm)] = alarm
 
-    def lines(self, encode: Lines, *, now_ns: int) -> bytes:
-        """A line for each that stands or has returned, at a time that all sinks of a fleet would write."""
-        at_ns = now_ns // (REWRITE_S * NS_PER_S) * REWRITE_S * NS_PER_S
-        parts = [encode.active(alarm, at_ns=at_ns, active=True) for alarm in self._active.values()]
+    def lines(self, encode: Lines, *, at_ns: int, whole: bool) -> bytes:
+        """A line for each that stands, or only for those that changed, and for each that has returned."""
+        standing = [alarm for key, alarm in self._active.items() if whole or key in self._changed]
+        parts = [encode.active(alarm, at_ns=at_ns, active=True) for alarm in standing]
         parts += [encode.active(alarm, at_ns=at_ns, active=False) for alarm in self._returned.values()]
         return b"".join(parts)
 
     def written(self) -> None:
         """Those lines are stored."""
         self._returned.clear()
-        self.changed = False
+        self._changed.clear()
 
 
 def _tags(alarm: Alarm) -> Tags:

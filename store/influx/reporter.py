@@ -7,14 +7,16 @@ from collections.abc import Callable
 
 from store.influx.board import Board
 from store.influx.client import InfluxClient
-from store.influx.errors import InfluxAwayError, InfluxError
+from store.influx.errors import InfluxError, InfluxRefusedError
 from store.influx.health import SinkHealth
 from store.influx.lines import Lines
 from store.influx.sink import Feeds
 from store.influx.table import REPORT_S, REWRITE_S
+from wire.messages import NS_PER_S
 from wire.ports import BusError
 
 READ, WAIT_S = 500, 0.5
+AGAIN_S = 5.0
 ROLE = "sink"
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Reporter:
         self._instance = instance
         self._rewrite_s, self._report_s = rewrite_s, report_s
         self._board = Board()
+        self._stretch, self._again = 0, 0.0
         self._before = (time.monotonic(), 0)
 
     def run(self, stop: threading.Event) -> None:
@@ -58,7 +61,7 @@ class Reporter:
         self._write(self._figures(running=False))
 
     def _run(self, stop: threading.Event) -> None:
-        rewritten = reported = -float("inf")
+        reported = -float("inf")
         with self._alarms() as feed:
             while not stop.is_set():
                 records = feed.read(limit=READ, wait_s=WAIT_S)
@@ -66,14 +69,27 @@ class Reporter:
                     self._board.absorb(record, now_ns=time.time_ns())
                 self._health.active_alarms = len(self._board)
                 now = time.monotonic()
-                # A read that brought nothing has seen the newest state of each.
-                if not records and (self._board.changed or now - rewritten >= self._rewrite_s):
-                    rewritten = now
-                    if self._write(self._board.lines(self._lines, now_ns=time.time_ns())):
-                        self._board.written()
+                if not records and now >= self._again:  # a read that brought nothing has seen the newest of each
+                    self._rewrite(now)
                 if now - reported >= self._report_s:
                     reported = now
                     self._write(self._figures(running=True))
+
+    def _rewrite(self, now: float) -> None:
+        """Write all alarms once in each stretch of wall time, and what changed at once.
+
+        The beginning of the stretch is their time: sinks beside each other write the same points.
+        """
+        every_ns = int(self._rewrite_s * NS_PER_S)
+        stretch = time.time_ns() // every_ns
+        whole = stretch != self._stretch
+        if not (whole or self._board.changed):
+            return
+        if self._write(self._board.lines(self._lines, at_ns=stretch * every_ns, whole=whole)):
+            self._board.written()
+            self._stretch = stretch
+        else:
+            self._again = now + AGAIN_S
 
     def _figures(self, *, running: bool) -> bytes:
         then, before = self._before
@@ -93,12 +109,12 @@ class Reporter:
         return self._lines.pipeline(role=ROLE, instance=self._instance, figures=figures, at_ns=time.time_ns())
 
     def _write(self, lines: bytes) -> bool:
-        """Write once; while InfluxDB is away the next report says more anyway."""
+        """Write once; false if the same may go through later. What stands in the way is told by the sink as well."""
         try:
             self._client.write(lines)
-        except InfluxAwayError:
-            return False
-        except InfluxError as error:
+        except InfluxRefusedError as error:
             log.warning("%s", error)
+        except InfluxError as error:
+            log.debug("%s", error)
             return False
         return True
