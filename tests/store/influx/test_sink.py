@@ -170,6 +170,28 @@ def test_a_refused_line_becomes_a_dead_letter_and_its_neighbours_are_stored(clie
     assert [row["source"] for row in rows(client, "dead")] == ["sink"]
 
 
+def test_a_request_that_is_too_large_is_halved(server: Influx, client: InfluxClient) -> None:
+    bus = Bus()
+    server.faults.set(413, count=2)
+    bus.put(INPUTS, batch(1, rows=100))
+    with working(bus, client) as sink:
+        until(lambda: bus.behind() == 0, what="everything to be committed")
+    assert (sink.health.lines, sink.health.dead) == (100, 0)
+    assert count(client) == 100
+
+
+def test_a_refusal_that_blames_no_line_buries_none(server: Influx, client: InfluxClient) -> None:
+    bus = Bus()
+    server.faults.set(400)
+    bus.put(INPUTS, batch(1, rows=8))
+    with working(bus, client) as sink:
+        until(lambda: "refuses every line" in sink.health.trouble, what="the trouble to be told")
+        server.faults.clear()
+        until(lambda: bus.behind() == 0, what="everything to be committed")
+    assert (sink.health.dead, sink.health.trouble) == (0, "")
+    assert count(client) == 8
+
+
 def test_a_refused_line_about_a_dead_letter_is_counted_and_never_a_new_one(client: InfluxClient) -> None:
     client.write(b'dead,site=hall,source=serial-1 count="many" 1780000000000000001\n')
     bus = Bus()
