@@ -21,6 +21,7 @@ from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import free_port, until
 from tocsin.fleet import RoleError
 from tocsin.sink_role import sink
+from tocsin.store_commands import sink as sink_command
 from tocsin.store_commands import store
 from tocsin.vitals import Probe
 from wire.envelope import pack, pack_outcomes
@@ -148,6 +149,8 @@ def test_a_store_that_is_a_boxs_or_away_is_told_apart(
     monkeypatch.setenv(TOKEN, "any")
     boxed = CliRunner().invoke(store, ["init", "-c", str(config(tmp_path, broker, "duckdb:data/x.duckdb"))])
     assert (boxed.exit_code, "is a box's" in boxed.output) == (2, True)
+    role = CliRunner().invoke(sink_command, ["-c", str(tmp_path / "tocsin.toml"), "--vitals", ""])
+    assert (role.exit_code, "is a box's" in role.output) == (1, True)
     away = config(tmp_path, broker, f"influxdb://127.0.0.1:{free_port()}/plant")
     gone = CliRunner().invoke(store, ["init", "-c", str(away)])
     assert (gone.exit_code, "takes nothing now" in gone.output) == (1, True)
