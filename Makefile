@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-edge check bench kafka lock clean
+.PHONY: help demo test test-edge check bench soak kafka lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ check: $(VENV)/.dev  ## lint, format and type-check
 
 bench: $(VENV)/.dev  ## measure speed, memory and alarms; writes build/bench.json
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.dev build/kafka/.done  ## kill, stop and cut off every part of a fleet for ten minutes, and count
+	$(BIN)/python -m benchmarks soak
 
 build/kafka/.done: .ci/kafka.xml
 	mvn --quiet --batch-mode --file .ci/kafka.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/build/kafka

@@ -16,10 +16,12 @@ CAMPAIGNS: Mapping[str, str] = {
     "breaking": "benchmarks.breaking",
     "fleet": "benchmarks.fleet",
     "worker": "benchmarks.worker",
+    "sink": "benchmarks.sink",
     "soak": "benchmarks.soak.campaign",
     "skab": "benchmarks.skab_line",
     "machines": "benchmarks.detection.machines",
 }
+LONG = frozenset({"soak"})  # run when named alone
 
 
 def main() -> None:
@@ -27,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*CAMPAIGNS, []], help="default: all")
     figures: list[Figure] = []
-    for name in parser.parse_args().names or CAMPAIGNS:
+    for name in parser.parse_args().names or [name for name in CAMPAIGNS if name not in LONG]:
         print(f"... {name}", flush=True)
         figures += importlib.import_module(CAMPAIGNS[name]).measure()
         save(figures, Path("build/bench.json"))

@@ -10,7 +10,7 @@ from bus.feed import record_of
 from wire.ports import BusError, Record
 
 TIMEOUT_S = 8.0
-READ = 500
+READ, WAIT_S = 500, 0.05
 
 
 def history(address: Address, topic: str) -> Iterator[Record]:
@@ -37,17 +37,20 @@ def _partition(consumer: Consumer, place: TopicPartition) -> Iterator[Record]:
     if low >= end:
         return
     consumer.assign([TopicPartition(place.topic, place.partition, low)])
+    heard = time.monotonic()
     while True:
-        messages = consumer.consume(READ, TIMEOUT_S)
-        if not messages:
+        messages = consumer.consume(READ, WAIT_S)
+        if messages:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > TIMEOUT_S:
             msg = f"{place.topic} cannot be read: no broker gives partition {place.partition}"
             raise BusError(msg)
         for message in messages:
             record = record_of(message)
             if record is not None and record.offset < end:
                 yield record
-            if record is not None and record.offset >= end - 1:
-                return
+        if consumer.position([place])[0].offset >= end:
+            return
 
 
 def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:

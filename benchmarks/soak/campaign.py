@@ -14,7 +14,13 @@ from benchmarks.soak.attacks import attacks
 from benchmarks.soak.plant import plant
 from benchmarks.soak.readings import Readings, Sender
 
-EDGES = ("edge-1", "edge-2", "edge-3", "edge-4")
+EDGES = (
+    "edge-19",
+    "edge-2",
+    "edge-9",
+    "edge-4",
+    "edge-1",
+)  # by murmur2 one in each of five partitions: no worker idles
 SETTLE_S = 1.0
 
 

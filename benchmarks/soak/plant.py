@@ -21,7 +21,7 @@ from tests.servers.kafka import Kafka, kafka
 from wire.config import Config, Retention
 from wire.settings import load
 
-PARTITIONS = 8
+PARTITIONS = 5
 EDGE = """\
 site = "soak"
 bus = "kafka://{kafka}"

@@ -29,7 +29,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     within_s: float = 0.02
     load_s: float = 60.0
     step_s: float = 120.0
-    assigned_s: float = 15.0  # without a partition for so long, a worker ends and is started anew
+    assigned_s: float = 15.0  # a worker that the group has not taken in by then ends, and is started anew
+    idle_s: float = 120.0  # one that was taken in and given nothing
 
     def context(self) -> ssl.SSLContext | None:
         """What TLS needs; None without TLS."""

@@ -101,8 +101,8 @@ class Worker:
             await asyncio.sleep(PACE_S)
             if self._assigned():
                 assigned_at = time.monotonic()
-            elif time.monotonic() - assigned_at > self._settings.assigned_s:
-                self._end("no partition was assigned; is there another member for each, or no topic?", UNASSIGNED)
+            elif time.monotonic() - assigned_at > self._patience_s():
+                self._end("no partition was assigned; are there more workers than partitions?", UNASSIGNED)
             if self._app.crashed or (started.done() and started.exception() is not None):
                 self._end(f"Faust gave up: {self._app.crash_reason or started}", UNFORESEEN)
             try:
@@ -111,6 +111,11 @@ class Worker:
             except BaseException as error:
                 self._end(f"{type(error).__name__}: {error}", UNFORESEEN)
                 raise
+
+    def _patience_s(self) -> float:
+        """How long to go without a partition: one that the group has taken in may be one too many just now."""
+        joined = self._app.consumer_generation_id > 0
+        return self._settings.idle_s if joined else self._settings.assigned_s
 
     async def _agent(self, stream: StreamT[bytes]) -> None:
         assert isinstance(stream, faust.Stream)
@@ -203,7 +208,10 @@ class Worker:
                 await (await self._topics[INPUTS].send(key=b"", value=body, partition=number))
 
     def _at_end(self, partition: Partition) -> bool:
-        end = self._app.consumer.highwater(TP(INPUTS, partition.number))
+        try:
+            end = self._app.consumer.highwater(TP(INPUTS, partition.number))
+        except AssertionError:  # how the client says that the group took it away a moment ago
+            return False
         return partition.next_offset >= (end or 0)
 
     def _assigned(self) -> bool:
