@@ -1,15 +1,27 @@
 """How far a group of readers is behind, as the brokers see it, whatever the readers say of themselves."""
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
 import msgspec
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from bus.address import Address
 from wire.ports import BusError
 
-TIMEOUT_S = 8.0
+TIMEOUT_S, AGAIN_S = 8.0, 0.2
+PASSING = frozenset(
+    {  # what brokers say that are finding their places
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
+_Answer = TypeVar("_Answer")
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -33,31 +45,44 @@ class GroupLag:
 
     def places(self, group: str, topics: Collection[str]) -> Mapping[tuple[str, int], Place]:
         """Where a group stands in every partition of some topics. Raises BusError."""
-        try:
-            there = self._admin.list_topics(timeout=TIMEOUT_S).topics
-            parts = [TopicPartition(name, part) for name in topics if name in there for part in there[name].partitions]
-            if not parts:
-                return {}
-            wanted = [ConsumerGroupTopicPartitions(group, parts)]
-            answer = self._admin.list_consumer_group_offsets(wanted, request_timeout=TIMEOUT_S)
-            newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-            ends = self._admin.list_offsets(dict.fromkeys(parts, newest), request_timeout=TIMEOUT_S)
-            done = {(at.topic, at.partition): at.offset for at in answer[group].result(TIMEOUT_S).topic_partitions}
-            return {
-                (part.topic, part.partition): Place(
-                    max(done.get((part.topic, part.partition), 0), 0), found.result(TIMEOUT_S).offset
-                )
-                for part, found in ends.items()
-            }
-        except KafkaException as error:
-            msg = f"no Kafka broker says how far {group} is, at {self._servers}: {error.args[0].str()}"
-            raise BusError(msg) from error
+        return self._asked(f"how far {group} is", lambda: self._places(group, topics))
 
     def members(self, group: str) -> int:
         """How many readers are in a group. Raises BusError."""
-        try:
+
+        def ask() -> int:
             answer = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)
             return len(answer[group].result(TIMEOUT_S).members)
-        except KafkaException as error:
-            msg = f"no Kafka broker says who is in {group}, at {self._servers}: {error.args[0].str()}"
-            raise BusError(msg) from error
+
+        return self._asked(f"who is in {group}", ask)
+
+    def _places(self, group: str, topics: Collection[str]) -> Mapping[tuple[str, int], Place]:
+        there = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        parts = [TopicPartition(name, part) for name in topics if name in there for part in there[name].partitions]
+        if not parts:
+            return {}
+        wanted = [ConsumerGroupTopicPartitions(group, parts)]
+        answer = self._admin.list_consumer_group_offsets(wanted, request_timeout=TIMEOUT_S)
+        newest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        ends = self._admin.list_offsets(dict.fromkeys(parts, newest), request_timeout=TIMEOUT_S)
+        done = {(at.topic, at.partition): at.offset for at in answer[group].result(TIMEOUT_S).topic_partitions}
+        return {
+            (part.topic, part.partition): Place(
+                max(done.get((part.topic, part.partition), 0), 0), found.result(TIMEOUT_S).offset
+            )
+            for part, found in ends.items()
+        }
+
+    def _asked(self, what: str, ask: Callable[[], _Answer]) -> _Answer:
+        """Ask again while brokers are finding their places, as after a topic was made."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                return ask()
+            except (KafkaException, TimeoutError) as error:
+                why = error.args[0].str() if isinstance(error, KafkaException) else f"no answer in {TIMEOUT_S:g} s"
+                passing = isinstance(error, KafkaException) and error.args[0].code() in PASSING
+                if time.monotonic() > deadline or not passing:
+                    msg = f"no Kafka broker says {what}, at {self._servers}: {why}"
+                    raise BusError(msg) from error
+                time.sleep(AGAIN_S)
