@@ -1,7 +1,7 @@
 """How far a group of readers is behind, as the brokers see it, whatever the readers say of themselves."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -36,6 +36,13 @@ class Place(msgspec.Struct, frozen=True):
         return max(self.end - self.done, 0)
 
 
+class Reader(msgspec.Struct, frozen=True):
+    """A member of a group: its instance, or else its host, and the partitions that it was given."""
+
+    name: str
+    places: frozenset[tuple[str, int]]
+
+
 class GroupLag:
     """Asks the brokers of one cluster."""
 
@@ -49,10 +56,20 @@ class GroupLag:
 
     def members(self, group: str) -> int:
         """How many readers are in a group. Raises BusError."""
+        return len(self.readers(group))
 
-        def ask() -> int:
+    def readers(self, group: str) -> Sequence[Reader]:
+        """Who is in a group. Raises BusError."""
+
+        def ask() -> Sequence[Reader]:
             answer = self._admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)
-            return len(answer[group].result(TIMEOUT_S).members)
+            return [
+                Reader(
+                    member.group_instance_id or member.host.strip("/"),
+                    frozenset((part.topic, part.partition) for part in member.assignment.topic_partitions),
+                )
+                for member in answer[group].result(TIMEOUT_S).members
+            ]
 
         return self._asked(f"who is in {group}", ask)
 

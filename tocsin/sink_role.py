@@ -21,6 +21,7 @@ from store.influx.load import TOPICS
 from store.influx.reporter import ROLE, Reporter
 from store.influx.sink import Sink
 from tocsin.fleet import RoleError, Work
+from tocsin.group_figures import GroupFigures
 from tocsin.vitals import Probe, Vital
 from wire.settings import Loaded
 from wire.topics import ALARMS
@@ -51,6 +52,7 @@ def sink(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = 
         alarms=lambda: KafkaFeed(address, group=f"{GROUP}-alarms-{uuid.uuid4().hex}", topics=[ALARMS]),
         lag=lambda: float(sum(place.behind for place in lag.places(GROUP, TOPICS).values())),
         health=work.health,
+        others=GroupFigures(lag, ("stream", "archive")),
         site=site,
         instance=here,
     )

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from store.influx.board import Board
 from store.influx.client import InfluxClient
@@ -20,12 +20,14 @@ AGAIN_S = 5.0
 ROLE = "sink"
 
 log = logging.getLogger(__name__)
+Others = Mapping[tuple[str, str], Mapping[str, float]]
 
 
 class Reporter:
     """Reads all alarms from their beginning in a group of its own, and writes beside the sink.
 
-    `lag` asks the bus how many records the sink's group is behind; it may raise BusError.
+    `lag` asks the bus how many records the sink's group is behind, `others` for figures of other roles that only the
+    bus can tell, by role and instance; both may raise BusError.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Reporter:
         alarms: Feeds,
         lag: Callable[[], float],
         health: SinkHealth,
+        others: Callable[[], Others] = dict,
         site: str,
         instance: str,
         rewrite_s: float = REWRITE_S,
@@ -44,6 +47,7 @@ class Reporter:
         self._alarms = alarms
         self._lag = lag
         self._health = health
+        self._others = others
         self._lines = Lines(site)
         self._instance = instance
         self._rewrite_s, self._report_s = rewrite_s, report_s
@@ -73,7 +77,7 @@ class Reporter:
                     self._rewrite(now)
                 if now - reported >= self._report_s:
                     reported = now
-                    self._write(self._figures(running=True))
+                    self._write(self._figures(running=True) + self._of_others())
 
     def _rewrite(self, now: float) -> None:
         """Write all alarms once in each stretch of wall time, and what changed at once.
@@ -107,6 +111,18 @@ class Reporter:
             except BusError as error:
                 log.warning("%s", error)
         return self._lines.pipeline(role=ROLE, instance=self._instance, figures=figures, at_ns=time.time_ns())
+
+    def _of_others(self) -> bytes:
+        try:
+            told = self._others()
+        except BusError as error:
+            log.warning("%s", error)
+            return b""
+        at_ns = time.time_ns()
+        return b"".join(
+            self._lines.pipeline(role=role, instance=instance, figures=figures, at_ns=at_ns)
+            for (role, instance), figures in told.items()
+        )
 
     def _write(self, lines: bytes) -> bool:
         """Write once; false if the same may go through later. What stands in the way is told by the sink as well."""

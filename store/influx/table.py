@@ -74,10 +74,11 @@ DEAD = Measurement(  # time: its last six digits tell records apart
     fields=("count",),
     texts=("reason",),
 )
-PIPELINE = Measurement(  # wall time
+ALL = "all"  # the instance of what is told of a whole group, from the brokers
+PIPELINE = Measurement(  # wall time; of role "edge": the edge's clock
     name="pipeline",
     tags=(INSTANCE, ROLE, SITE),
-    fields=("lag", "rows", "rate", "dead", "running"),
+    fields=("lag", "rows", "rate", "dead", "running", "backlog", "outbox_bytes", "hours_left"),
 )
 MEASUREMENTS: Mapping[str, Measurement] = {
     each.name: each

@@ -248,6 +248,7 @@ def test_active_alarms_are_rewritten_while_they_stand_and_get_one_last_nought(cl
         alarms=lambda: bus.feed(ALARMS, commits=False),
         lag=lambda: 7.0,
         health=health,
+        others=lambda: {("stream", "worker-1"): {"lag": 3.0, "running": 1.0}},
         site="hall",
         instance="sink-1",
         rewrite_s=0.1,
@@ -270,7 +271,9 @@ def test_active_alarms_are_rewritten_while_they_stand_and_get_one_last_nought(cl
         stop.set()
         thread.join(20)
     pipeline = rows(client, "pipeline")
-    assert {row["role"] for row in pipeline} == {"sink"}
-    assert [row["running"] for row in pipeline][-1] == 0
-    assert pipeline[0]["lag"] == 7
+    by_role = {role: [row for row in pipeline if row["role"] == role] for role in ("sink", "stream")}
+    assert len(pipeline) == sum(map(len, by_role.values()))
+    assert (by_role["sink"][0]["lag"], by_role["sink"][-1]["running"]) == (7, 0)
+    told = by_role["stream"][0]
+    assert (told["instance"], told["lag"], told["running"]) == ("worker-1", 3, 1)
     assert health.failure == ""
