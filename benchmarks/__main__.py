@@ -15,6 +15,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "kill": "benchmarks.kill",
     "breaking": "benchmarks.breaking",
     "fleet": "benchmarks.fleet",
+    "edge": "benchmarks.edge",
     "worker": "benchmarks.worker",
     "sink": "benchmarks.sink",
     "soak": "benchmarks.soak.campaign",

@@ -16,6 +16,7 @@ V5 = MQTTProtocolVersion.MQTTv5
 V311 = MQTTProtocolVersion.MQTTv311
 KEEPALIVE_S = 30
 CONNECT_S = 4.0
+READ_BYTES = 64 << 10
 MAX_PACKET = 64 << 20  # a broker sends nothing larger to this edge
 _LONGEST_EXPIRY_S = 0xFFFFFFFF
 
@@ -29,9 +30,31 @@ class Peer(msgspec.Struct, frozen=True):
     settings: MqttSource
 
 
-def unconnected(peer: Peer, version: MQTTProtocolVersion) -> Client:
+class BufferedClient(Client):
+    """Takes from its socket what is there, where paho asks for one byte, then one more, then the rest of a packet.
+
+    For one connection. Three system calls a message were a quarter of what an edge does.
+    """
+
+    _held = b""
+    _taken = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether something is here that waiting for the socket would not show."""
+        return self._taken < len(self._held)
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if not self.holds:
+            self._held, self._taken = super()._sock_recv(max(bufsize, READ_BYTES)), 0
+        begun = self._taken
+        self._taken = min(begun + bufsize, len(self._held))
+        return self._held[begun : self._taken]
+
+
+def unconnected(peer: Peer, version: MQTTProtocolVersion) -> BufferedClient:
     """A client that has opened nothing yet; raises SourceError naming a TLS file that is wrong."""
-    client = Client(
+    client = BufferedClient(
         CallbackAPIVersion.VERSION2,
         client_id=peer.client_id,
         clean_session=None if version == V5 else False,

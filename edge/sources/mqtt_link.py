@@ -79,9 +79,8 @@ class MqttLink:
     def turn(self, timeout_s: float = TURN_S) -> None:
         """Wait for something to do and do it; raises SourceError when the connection is lost."""
         there = self._socket()
-        pending = (
-            isinstance(there, ssl.SSLSocket) and there.pending() > 0
-        )  # TLS holds decrypted bytes that select cannot see
+        # The client holds what it took from the socket, and TLS what it decrypted: select sees neither.
+        pending = self._client.holds or (isinstance(there, ssl.SSLSocket) and there.pending() > 0)
         writing = [there] if self._client.want_write() else []
         readable, writable, _ = select.select([there, self._wake], writing, [], 0.0 if pending else timeout_s)
         if self._wake in readable:
