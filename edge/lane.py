@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from edge.hands import Stretch
-from wire.messages import Batch, ClockDoubted, Event, Frame, Gap, Redelivered, Refused
+from wire.messages import Batch, ClockDoubted, Event, Frame, Gap, OutboxState, Redelivered, Refused
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -13,6 +13,7 @@ class Draft(msgspec.Struct, frozen=True):
 
     frames: tuple[Frame, ...] = ()
     events: tuple[Event, ...] = ()
+    outbox: OutboxState | None = None
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -72,6 +73,7 @@ class Lane(msgspec.Struct, frozen=True):
             clock_ns=max(clock_ns, self.clock_ns),
             frames=draft.frames,
             events=draft.events,
+            outbox=draft.outbox,
         )
 
     def after(self, batch: Batch, *, cost: int) -> "Lane":

@@ -8,7 +8,7 @@ import msgspec
 from edge import memory, records
 from edge.bounds import Bounds
 from edge.hands import Stretch
-from edge.lane import Draft, Group, Lane
+from edge.lane import Group, Lane
 from edge.records import Kind
 from wire.envelope import pack
 
@@ -22,7 +22,9 @@ def write(
     lane, gaps = bounds.make_room(db, before, need=need, clock_ns=clock_ns, free=free)
     positions = []
     for place, given in enumerate(group.drafts):
-        draft = Draft(given.frames, gaps + given.events) if gaps and place == 0 else given
+        draft = given
+        if gaps and place == 0:
+            draft = msgspec.structs.replace(given, events=gaps + given.events)
         batch = lane.next(draft, clock_ns=group.clock_ns)
         body = pack(batch)
         lane = lane.after(batch, cost=records.cost(body))

@@ -7,20 +7,24 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from edge.backoff import delays_s
 from edge.clock import Clock, ClockWatch, SystemClock
 from edge.grouping import Grouping
 from edge.lane import Group
 from edge.log import LocalLog
-from edge.logfile import DiskError
+from edge.logfile import DiskError, LogError
 from edge.waiting import BOUND_BYTES, WaitingRoom
 from wire.config import Config
+from wire.messages import NS_PER_S, OutboxState
 from wire.ports import Arrival, FullError, Receipt
 
 HEARTBEAT_NS = 1_900_000_000  # so that two commits are never more than 2 s apart
 CLOCK_POLL_S = 0.2
 RETRY_CAP_S = 10.0
 FULL_RETRY_S = 2.0
+TELL_NS = 10 * NS_PER_S  # so often a batch says how full the outbox is
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +56,7 @@ class Outbox:
         self._lines = frozenset(lines)
         self._failed = failed
         self._room = WaitingRoom(clock=self._clock, bound_bytes=bound_bytes)
+        self._tell_ns = 0
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
     def __enter__(self) -> Self:
@@ -111,11 +116,26 @@ class Outbox:
         """Commit the next group, or what is due without one: when the next is due."""
         grouped = self._grouping.take(self._room, until_ns=due_ns)
         # A heartbeat would take the last room of a log that may let nothing give way.
-        if (grouped.is_empty and self._log.room_bytes == 0) or self._write(grouped.group):
+        if (grouped.is_empty and self._log.room_bytes == 0) or self._write(self._told(grouped.group)):
             _tell(grouped.receipts)
         else:
             logger.error("stopped while the disk refused writes: %d rows are lost", grouped.rows)
         return self._clock.monotonic_ns() + HEARTBEAT_NS
+
+    def _told(self, group: Group) -> Group:
+        """The group, saying how full the outbox is if that was not said for a while."""
+        now_ns = self._clock.monotonic_ns()
+        if now_ns < self._tell_ns:
+            return group
+        try:
+            status = self._log.status()
+        except LogError:  # is told where it is written
+            return group
+        self._tell_ns = now_ns + TELL_NS
+        lane = status.lane
+        state = OutboxState(status.backlog, bytes=lane.bytes, rows=lane.rows, hours_left=status.hours_left)
+        first = msgspec.structs.replace(group.drafts[0], outbox=state)
+        return msgspec.structs.replace(group, drafts=[first, *group.drafts[1:]])
 
     def _write(self, group: Group) -> bool:
         delays = delays_s(self._rng, cap_s=RETRY_CAP_S)

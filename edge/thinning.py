@@ -61,7 +61,7 @@ def _halved(batch: Batch, odd: dict[str, int]) -> tuple[Batch, Batch]:
                 part.append(_picked(frame, rows))
     return (
         msgspec.structs.replace(batch, frames=tuple(kept)),
-        msgspec.structs.replace(batch, frames=tuple(dropped), events=()),
+        msgspec.structs.replace(batch, frames=tuple(dropped), events=(), outbox=None),
     )
 
 

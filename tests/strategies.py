@@ -22,6 +22,7 @@ from wire.messages import (
     Measured,
     ModelChange,
     Origin,
+    OutboxState,
     Outcome,
     Priority,
     Redelivered,
@@ -89,6 +90,7 @@ batches = st.builds(
     late=st.booleans(),
     frames=st.lists(frames(), max_size=3).map(tuple),
     events=st.lists(events, max_size=3).map(tuple),
+    outbox=st.none() | st.builds(OutboxState, counts, counts, counts, st.none() | finite),
 )
 inputs: st.SearchStrategy[Input] = st.one_of(
     batches,

@@ -151,6 +151,15 @@ class Redelivered(msgspec.Struct, frozen=True, omit_defaults=True, tag="redelive
 Event = RunStarted | Measured | RunEnded | Text | Gap | SourceState | ClockDoubted | Refused | Redelivered
 
 
+class OutboxState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How full the outbox of an edge is; to be looked at, nothing is decided by it."""
+
+    backlog: Count  # records that wait
+    bytes: Count  # that they take on disk
+    rows: Count  # taken in since the outbox was made
+    hours_left: float | None = None  # at the present rate; None while nothing comes in
+
+
 class Batch(msgspec.Struct, frozen=True, omit_defaults=True, tag="batch"):
     """What an edge sends at once; `(edge, log, seq)` names it for ever, seq counts from 1 without holes."""
 
@@ -161,3 +170,4 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True, tag="batch"):
     late: bool = False
     frames: tuple[Frame, ...] = ()
     events: tuple[Event, ...] = ()
+    outbox: OutboxState | None = None  # told now and then

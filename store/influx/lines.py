@@ -50,6 +50,7 @@ from wire.messages import (
     Health,
     Liveness,
     Message,
+    OutboxState,
     Scores,
     SourceState,
     SourceStatus,
@@ -103,7 +104,7 @@ class Lines:
                 return b""
 
     def batch(self, batch: Batch) -> bytes:
-        """Readings, gaps and states of sources."""
+        """Readings, gaps, states of sources and of the edge's outbox."""
         parts = [self._frame(batch.edge, frame) for frame in batch.frames]
         for event in batch.events:
             match event:
@@ -111,6 +112,8 @@ class Lines:
                     parts.append(self._gap(batch.edge, event))
                 case SourceState():
                     parts.append(self._source(batch, event))
+        if batch.outbox is not None:
+            parts.append(self._outbox(batch, batch.outbox))
         return b"".join(parts)
 
     def scores(self, scores: Scores) -> bytes:
@@ -239,6 +242,12 @@ class Lines:
         connected = float(state.state is SourceStatus.CONNECTED)
         fields: _Said = {"state": state.state.value, "connected": connected, "detail": state.detail}
         return self._line(SOURCES, {EDGE: batch.edge, SOURCE: state.source}, fields, state.t_ns or batch.clock_ns)
+
+    def _outbox(self, batch: Batch, state: OutboxState) -> bytes:
+        figures = {"backlog": state.backlog, "outbox_bytes": state.bytes, "rows": state.rows, "running": 1.0}
+        if state.hours_left is not None:
+            figures["hours_left"] = state.hours_left
+        return self.pipeline(role=EDGE, instance=batch.edge, figures=figures, at_ns=batch.clock_ns)
 
     def _alarm_tags(self, alarm: Alarm) -> Mapping[str, str]:
         return {EDGE: alarm.edge, DEVICE: alarm.device, RULE: alarm.rule, PRIORITY: alarm.priority.value}

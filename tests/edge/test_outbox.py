@@ -12,7 +12,7 @@ from edge.log import LocalLog
 from edge.outbox import Outbox
 from wire.config import Channel, Config, DeviceRule, EdgeSettings, WhenFull
 from wire.envelope import unpack_input
-from wire.messages import NS_PER_S, Batch, Gap, Redelivered, Refused, SourceState, SourceStatus
+from wire.messages import NS_PER_S, Batch, Gap, OutboxState, Redelivered, Refused, SourceState, SourceStatus
 from wire.ports import Arrival, FullError, Receipt, Row
 
 NOW = 1_790_000_000 * NS_PER_S
@@ -141,6 +141,31 @@ def test_an_idle_edge_still_cuts_a_heartbeat_every_two_seconds(log: LocalLog) ->
     found = batches(log)
     assert all(batch.frames == () and batch.events == () for batch in found)
     assert [b.clock_ns for b in found[:3]] == [NOW, NOW + 2 * NS_PER_S, NOW + 4 * NS_PER_S]
+
+
+def test_a_batch_says_every_ten_seconds_how_full_the_outbox_is(tmp_path: Path) -> None:
+    clock = HandClock(NOW)
+    with (
+        LocalLog(tmp_path / "log.sqlite", edge="e", clock=clock) as log,
+        Outbox(log, Config(), clock=clock) as outbox,
+    ):
+        outbox.put(Arrival("s", [row(1.0), row(2.0)]))
+        for beat in range(7):
+            clock.pass_ns(2 * NS_PER_S)
+            outbox._room.stick("")  # wakes the sleeper, whose clock was moved
+            until(log, partial(has_batches, log, beat + 1))
+        found = batches(log)
+        size = log.lane.bytes
+    told = {batch.clock_ns: batch.outbox for batch in found if batch.outbox is not None}
+    assert len(told) == 2
+    assert max(told) - min(told) == 10 * NS_PER_S
+    assert found[0].outbox == OutboxState(backlog=0, bytes=0, rows=0)
+    later = told[max(told)]
+    assert later is not None
+    assert (later.rows, later.backlog) == (2, sum(batch.clock_ns < max(told) for batch in found))
+    assert 0 < later.bytes < size
+    assert later.hours_left is not None
+    assert later.hours_left > 0
 
 
 def test_a_redelivery_is_acknowledged_and_counted_but_not_stored_again(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from wire.messages import (
     Message,
     ModelChange,
     Origin,
+    OutboxState,
     Priority,
     Redelivered,
     Refused,
@@ -41,6 +42,7 @@ _TWO_TIMES = struct.pack("<2q", AT, AT + 100_000_000)
 
 EXAMPLES: Mapping[str, Message] = {
     "heartbeat": Batch("edge-1", LOG, 1, AT),
+    "outbox": Batch("edge-1", LOG, 2, AT, outbox=OutboxState(3, 4096, 200, 71.5)),
     "batch": Batch(
         edge="edge-1",
         log=LOG,

@@ -28,6 +28,7 @@ from wire.messages import (
     Liveness,
     Message,
     Origin,
+    OutboxState,
     Priority,
     Scores,
     SourceState,
@@ -39,6 +40,7 @@ S = 1_000_000_000
 AT = 1_780_000_000 * S
 ORIGIN = Origin(edge="edge-1", log="0" * 32, seq=7)
 LINES = Lines("hall")
+FIGURES = ("lag", "rows", "rate", "dead", "running")
 
 
 def frame(device: str, channels: tuple[str, ...], rows: dict[int, tuple[float, ...]], dtype: str = "f8") -> Frame:
@@ -91,6 +93,7 @@ EACH: list[Message] = [
             SourceState(source="serial-1", state=SourceStatus.RETRYING, detail="no port"),
         ),
     ),
+    msgspec.structs.replace(batch(), outbox=OutboxState(backlog=3, bytes=4096, rows=200, hours_left=71.5)),
     scores([0.25, 0.75], [[0.25, 0.0], [0.25, 0.5]], ("a", "b")),
     alarm(),
     Liveness(origin=ORIGIN, edge="edge-1", device="pump-1", clock_ns=AT, last_ns=AT - S, health=Health.SILENT),
@@ -123,7 +126,7 @@ def test_every_message_is_found_under_the_names_of_the_table(client: InfluxClien
     client.execute('CREATE DATABASE "plant"')
     client.write(b"".join(map(LINES.of, EACH)))
     client.write(LINES.active(alarm(), at_ns=AT, active=True))
-    client.write(LINES.pipeline(role="sink", instance="i", at_ns=AT, figures=dict.fromkeys(("lag", "rows"), 1.0)))
+    client.write(LINES.pipeline(role="sink", instance="i", at_ns=AT, figures=dict.fromkeys(FIGURES, 1.0)))
     for name, kind in MEASUREMENTS.items():
         found = points(client, name)
         assert found, name
@@ -140,6 +143,17 @@ def test_every_message_is_found_under_the_names_of_the_table(client: InfluxClien
     assert "limit" not in found_alarm
     (alive,) = points(client, "liveness")
     assert (alive["code"], alive["silent"], alive["last_s"]) == (3, 1, 1_779_999_999)
+    by_role = {row["role"]: row for row in points(client, "pipeline")}
+    assert set(FIGURES) <= set(by_role["sink"])
+    edge = by_role["edge"]
+    assert [edge[name] for name in ("instance", "backlog", "outbox_bytes", "rows", "hours_left", "running")] == [
+        "edge-1",
+        3,
+        4096,
+        200,
+        71.5,
+        1,
+    ]
     low, high = points(client, "scores")
     assert "c_a" not in low
     assert (high["c_a"], high["c_b"], high["score"]) == (0.25, 0.5, 0.75)
