@@ -23,6 +23,7 @@ from store.influx.table import (
     GAPS,
     HEALTH_CODES,
     INSTANCE,
+    LIMITS,
     LIVENESS,
     PIPELINE,
     PRIORITY,
@@ -64,6 +65,7 @@ _IN_TEXTS = str.maketrans({**dict.fromkeys(map(chr, range(0x20)), " "), "\\": r"
 _json = msgspec.json.Encoder()
 NONE = b"null"
 KNOWN = 10_000  # devices whose heads are remembered; one more, and all are made anew
+Seen = tuple[str, str, tuple[str, ...]]  # edge, device, its channels
 _Said = Mapping[str, float | str | None]
 
 
@@ -83,7 +85,11 @@ class Lines:
 
     def __init__(self, site: str) -> None:
         self._site = site
-        self._known: dict[tuple[str, str, tuple[str, ...]], _Shape] = {}
+        self._known: dict[Seen, _Shape] = {}
+
+    def seen(self) -> list[Seen]:
+        """The devices whose readings were written, as far as they are remembered; may be asked by any thread."""
+        return list(self._known)
 
     def of(self, message: Message) -> bytes:  # noqa: PLR0911 -- one return a kind
         """The lines of a message, each with its line end; nothing for what has no place in InfluxDB."""
@@ -163,6 +169,10 @@ class Lines:
             "state": alarm.state.value,
         }
         return self._line(ACTIVE_ALARMS, self._alarm_tags(alarm), fields, at_ns)
+
+    def limit(self, edge: str, device: str, rule: str, limit: float, *, at_ns: int) -> bytes:
+        """A limit of a channel at a wall time."""
+        return self._line(LIMITS, {EDGE: edge, DEVICE: device, RULE: rule}, {"limit": limit}, at_ns)
 
     def liveness(self, alive: Liveness) -> bytes:
         """How a device is doing."""

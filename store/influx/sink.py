@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from store.influx.client import InfluxClient
 from store.influx.delivery import Delivery
 from store.influx.health import SinkHealth
-from store.influx.lines import Lines
+from store.influx.lines import Lines, Seen
 from store.influx.load import Load
 from store.influx.order import HoleError, Order
 from wire.ports import BusError, Feed, Publisher, Record
@@ -39,6 +39,10 @@ class Sink:
         self._publisher = publisher
         self._lines = Lines(site)
         self.health = SinkHealth()
+
+    def seen(self) -> list[Seen]:
+        """The devices whose readings came through here."""
+        return self._lines.seen()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Raises BusError, and sets it, for a bus that will not be read."""

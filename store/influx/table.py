@@ -17,6 +17,7 @@ CONTRIBUTION = "c_"  # before a channel's name: its share of the score
 CONTRIBUTIONS = 5  # of a score, those of the largest absolute value
 CONTRIBUTIONS_FROM = 0.5  # no contributions are kept under this score; 1 is the model's limit
 REWRITE_S = 30  # active alarms are rewritten so often, on wall times that this divides
+LIMITS_S = 60  # limits of channels are rewritten so often
 REPORT_S = 10  # so often a role says how it is doing
 HEALTH_CODES: Mapping[Health, float] = {Health.RUNNING: 0.0, Health.OFF: 1.0, Health.LEARNING: 2.0, Health.SILENT: 3.0}
 
@@ -54,6 +55,9 @@ ACTIVE_ALARMS = Measurement(  # wall time
     fields=("active", "unacknowledged"),
     texts=("summary", "state"),
 )
+LIMITS = Measurement(  # wall time; what the config says, of rule "limit:CHANNEL:HH", H, L or LL
+    name="limits", tags=(DEVICE, EDGE, RULE, SITE), fields=("limit",)
+)
 LIVENESS = Measurement(  # time: the input clock
     name="liveness",
     tags=(DEVICE, EDGE, SITE),
@@ -82,7 +86,7 @@ PIPELINE = Measurement(  # wall time; of role "edge": the edge's clock
 )
 MEASUREMENTS: Mapping[str, Measurement] = {
     each.name: each
-    for each in (READINGS, SCORES, ALARMS, ACTIVE_ALARMS, LIVENESS, ADVICE, GAPS, SOURCES, DEAD, PIPELINE)
+    for each in (READINGS, SCORES, ALARMS, ACTIVE_ALARMS, LIMITS, LIVENESS, ADVICE, GAPS, SOURCES, DEAD, PIPELINE)
 }
 
 _TAKEN = frozenset({"", "time", *READINGS.tags})  # with a field of that name, a query for a tag would mean it

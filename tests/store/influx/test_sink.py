@@ -249,10 +249,12 @@ def test_active_alarms_are_rewritten_while_they_stand_and_get_one_last_nought(cl
         lag=lambda: 7.0,
         health=health,
         others=lambda: {("stream", "worker-1"): {"lag": 3.0, "running": 1.0}},
+        limits=lambda lines, at_ns: lines.limit("edge-1", "pump", "limit:temperature:HH", 85.0, at_ns=at_ns),
         site="hall",
         instance="sink-1",
         rewrite_s=0.1,
         report_s=0.1,
+        limits_s=0.1,
     )
     bus.put(ALARMS, alarm(1, AlarmState.UNACKNOWLEDGED), key=key)
     bus.put(ALARMS, alarm(1, AlarmState.UNACKNOWLEDGED, "pump-2"), key=b"edge-1/pump-2/anomaly")
@@ -271,6 +273,9 @@ def test_active_alarms_are_rewritten_while_they_stand_and_get_one_last_nought(cl
         stop.set()
         thread.join(20)
     pipeline = rows(client, "pipeline")
+    assert {(row["device"], row["rule"], row["limit"]) for row in rows(client, "limits")} == {
+        ("pump", "limit:temperature:HH", 85.0)
+    }
     by_role = {role: [row for row in pipeline if row["role"] == role] for role in ("sink", "stream")}
     assert len(pipeline) == sum(map(len, by_role.values()))
     assert (by_role["sink"][0]["lag"], by_role["sink"][-1]["running"]) == (7, 0)
