@@ -61,16 +61,20 @@ def up(*, config: Path, no_page: bool) -> None:
 
 @cli.command()
 @CONFIG
+@click.option("--fleet", is_flag=True, help="Write what docker-compose.yml needs: configs, and secrets in .env.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-def init(*, config: Path, force: bool) -> None:
-    """Write a commented tocsin.toml from what is connected to this machine.
+def init(*, config: Path, fleet: bool, force: bool) -> None:
+    """Write a commented tocsin.toml from what is connected to this machine, or the files of a fleet.
 
+    \b
     Example: tocsin init && tocsin up
-    """
+             tocsin init --fleet && docker compose up --detach --build
+    """  # noqa: D301 -- click reads the mark
+    from tocsin.fleet_starter import write_fleet  # noqa: PLC0415
     from tocsin.starter import StarterError, write  # noqa: PLC0415
 
     try:
-        click.echo(write(config, force=force))
+        click.echo(write_fleet(config, force=force) if fleet else write(config, force=force))
     except StarterError as error:
         stop(str(error), USAGE)
 
