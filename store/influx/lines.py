@@ -5,11 +5,12 @@ own, whatever a device is called.
 """
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 import msgspec
 
+from store.influx.protocol import NONE, Said, fields_of, name_of, texts_of
 from store.influx.table import (
     ACTIVE_ALARMS,
     ADVICE,
@@ -36,7 +37,6 @@ from store.influx.table import (
     SOURCES,
     Measurement,
     channel_field,
-    shown,
 )
 from wire.messages import (
     FLOAT_CODES,
@@ -57,16 +57,10 @@ from wire.messages import (
     SourceStatus,
 )
 
-TEXT_LENGTH = 4000  # characters of a string field; InfluxDB refuses 64 KiB
 VERSIONS = 1000  # changes of an alarm within a microsecond that have times of their own
 RECORDS = 1_000_000  # records within a millisecond that have times of their own
-_IN_NAMES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
-_IN_TEXTS = str.maketrans({**dict.fromkeys(map(chr, range(0x20)), " "), "\\": r"\\", '"': r"\""})
-_json = msgspec.json.Encoder()
-NONE = b"null"
 KNOWN = 10_000  # devices whose heads are remembered; one more, and all are made anew
 Seen = tuple[str, str, tuple[str, ...]]  # edge, device, its channels
-_Said = Mapping[str, float | str | None]
 
 
 class _Shape(msgspec.Struct, frozen=True):
@@ -125,12 +119,12 @@ class Lines:
     def scores(self, scores: Scores) -> bytes:
         """A line a scored row; contributions only where the score is high."""
         head = self._head(SCORES, {EDGE: scores.edge, DEVICE: scores.device}) + b" score="
-        said: _Said = {"late": float(scores.late), "model_version": float(scores.version), "model": scores.model}
-        tail = b"," + _fields(said)
+        said: Said = {"late": float(scores.late), "model_version": float(scores.version), "model": scores.model}
+        tail = b"," + fields_of(said)
         score = memoryview(scores.score).cast("f").tolist()
         times = memoryview(scores.t_ns).cast("q").tolist()
         parts: list[bytes] = []
-        for row, (value, written, at) in enumerate(zip(score, _texts(score), _texts(times), strict=True)):
+        for row, (value, written, at) in enumerate(zip(score, texts_of(score), texts_of(times), strict=True)):
             if written != NONE:
                 most = self._largest(scores, row) if value >= CONTRIBUTIONS_FROM else b""
                 parts += (head, written, most, tail, b" ", at, b"\n")
@@ -138,7 +132,7 @@ class Lines:
 
     def alarm(self, alarm: Alarm) -> bytes:
         """A line a change; changes within one microsecond keep times of their own."""
-        fields: _Said = {
+        fields: Said = {
             "id": alarm.id,
             "version": float(alarm.version),
             "state": alarm.state.value,
@@ -162,7 +156,7 @@ class Lines:
 
     def active(self, alarm: Alarm, *, at_ns: int, active: bool) -> bytes:
         """What an alarm is doing at a wall time."""
-        fields: _Said = {
+        fields: Said = {
             "active": float(active),
             "unacknowledged": float(_unacknowledged(alarm)),
             "summary": alarm.summary,
@@ -176,7 +170,7 @@ class Lines:
 
     def liveness(self, alive: Liveness) -> bytes:
         """How a device is doing."""
-        fields: _Said = {
+        fields: Said = {
             "health": alive.health.value,
             "code": HEALTH_CODES[alive.health],
             "silent": float(alive.health is Health.SILENT),
@@ -187,7 +181,7 @@ class Lines:
 
     def advice(self, advice: Advice) -> bytes:
         """P(run fails) after a step."""
-        fields: _Said = {"p_fail": advice.p_fail, "stop": float(advice.stop), "step": advice.step, "run": advice.run}
+        fields: Said = {"p_fail": advice.p_fail, "stop": float(advice.stop), "step": advice.step, "run": advice.run}
         return self._line(ADVICE, {EDGE: advice.edge, DEVICE: advice.run}, fields, advice.t_ns)
 
     def dead(self, letter: DeadLetter, *, at_ns: int, place: int = 0) -> bytes:
@@ -210,7 +204,7 @@ class Lines:
         for column in range(columns):
             numbers[column :: columns + 1] = values[column::columns]
         numbers[columns :: columns + 1] = memoryview(frame.t_ns).cast("q").tolist()
-        texts = _texts(numbers)
+        texts = texts_of(numbers)
         if NONE in texts:
             return _sparse(shape, texts)
         pieces = shape.around * rows
@@ -224,7 +218,7 @@ class Lines:
             if len(self._known) >= KNOWN:
                 self._known.clear()
             head = self._head(READINGS, {EDGE: edge, DEVICE: device})
-            keys = [f"{_name(channel_field(channel))}=".encode() for channel in channels]
+            keys = [f"{name_of(channel_field(channel))}=".encode() for channel in channels]
             before = [b"\n" + head + b" " + keys[0], *(b"," + key for key in keys[1:]), b" "]
             known = _Shape(head, keys, [piece for each in before for piece in (each, b"")])
             self._known[edge, device, channels] = known
@@ -236,10 +230,10 @@ class Lines:
         shares = memoryview(scores.contributions)[row * width : (row + 1) * width].cast("f").tolist()
         finite = [place for place, share in enumerate(shares) if isfinite(share)]
         kept = sorted(sorted(finite, key=lambda place: -abs(shares[place]))[:CONTRIBUTIONS])
-        return b"".join(b"," + _fields({CONTRIBUTION + scores.channels[place]: shares[place]}) for place in kept)
+        return b"".join(b"," + fields_of({CONTRIBUTION + scores.channels[place]: shares[place]}) for place in kept)
 
     def _gap(self, edge: str, gap: Gap) -> bytes:
-        fields: _Said = {
+        fields: Said = {
             "from_s": gap.from_ns / NS_PER_S,
             "to_s": gap.to_ns / NS_PER_S,
             "rows": float(gap.rows),
@@ -250,7 +244,7 @@ class Lines:
 
     def _source(self, batch: Batch, state: SourceState) -> bytes:
         connected = float(state.state is SourceStatus.CONNECTED)
-        fields: _Said = {"state": state.state.value, "connected": connected, "detail": state.detail}
+        fields: Said = {"state": state.state.value, "connected": connected, "detail": state.detail}
         return self._line(SOURCES, {EDGE: batch.edge, SOURCE: state.source}, fields, state.t_ns or batch.clock_ns)
 
     def _outbox(self, batch: Batch, state: OutboxState) -> bytes:
@@ -263,19 +257,14 @@ class Lines:
         return {EDGE: alarm.edge, DEVICE: alarm.device, RULE: alarm.rule, PRIORITY: alarm.priority.value}
 
     def _line(
-        self, kind: Measurement, tags: Mapping[str, str], fields: _Said | Mapping[str, float], at_ns: int
+        self, kind: Measurement, tags: Mapping[str, str], fields: Said | Mapping[str, float], at_ns: int
     ) -> bytes:
-        written = _fields(fields)
+        written = fields_of(fields)
         return b"%s %s %d\n" % (self._head(kind, tags), written, at_ns) if written else b""
 
     def _head(self, kind: Measurement, tags: Mapping[str, str]) -> bytes:
         said = {**tags, SITE: self._site}
-        return ",".join([kind.name, *(f"{tag}={_name(said[tag])}" for tag in kind.tags if said[tag])]).encode()
-
-
-def _texts(numbers: Sequence[float]) -> list[bytes]:
-    """Each number as it is written, NONE for what is none."""
-    return _json.encode(numbers)[1:-1].split(b",") if numbers else []
+        return ",".join([kind.name, *(f"{tag}={name_of(said[tag])}" for tag in kind.tags if said[tag])]).encode()
 
 
 def _sparse(shape: _Shape, texts: Sequence[bytes]) -> bytes:
@@ -287,23 +276,6 @@ def _sparse(shape: _Shape, texts: Sequence[bytes]) -> bytes:
         if fields := b",".join([key + text for key, text in row if text != NONE]):
             parts.append(b"%b %b %b\n" % (shape.head, fields, texts[start + columns]))
     return b"".join(parts)
-
-
-def _fields(fields: _Said | Mapping[str, float]) -> bytes:
-    return ",".join(_written(fields.items())).encode()
-
-
-def _written(fields: Iterable[tuple[str, float | str | None]]) -> Iterable[str]:
-    for key, value in fields:
-        if isinstance(value, str):
-            yield f'{_name(key)}="{value[:TEXT_LENGTH].translate(_IN_TEXTS)}"'
-        elif value is not None and isfinite(value):
-            yield f"{_name(key)}={float(value)!r}"
-
-
-def _name(name: str) -> str:
-    """A tag's value or a field's key as it is written."""
-    return shown(name).translate(_IN_NAMES)
 
 
 def _unacknowledged(alarm: Alarm) -> bool:
