@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from tocsin.archive_commands import archive
+from tocsin.dashboards_commands import dashboards
 from tocsin.dead_commands import dead
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
 from tocsin.records import alarms, data, replay, simulate
@@ -120,7 +121,7 @@ def doctor(*, config: Path, as_json: bool) -> None:
     sys.exit(USAGE if "config" in bad else PROBLEM if bad else OK)
 
 
-for command in (edge, stream, sink, archive, store, simulate, replay, data, alarms, dead):
+for command in (edge, stream, sink, archive, store, simulate, replay, data, alarms, dead, dashboards):
     cli.add_command(command)
 
 

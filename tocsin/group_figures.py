@@ -27,7 +27,8 @@ class Groups(Protocol):
 class GroupFigures:
     """Figures of some roles, by role and instance: of each reader, and of ALL.
 
-    `lag` in inputs and `rate` in inputs a second since the last time; a group that was never there tells nothing.
+    `running` is 1 of a name, and how many there are of ALL; `lag` in inputs, and `rate` in inputs a second since the
+    last time. A group that was never there tells nothing.
     """
 
     def __init__(self, groups: Groups, roles: Sequence[str], *, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -61,7 +62,6 @@ class GroupFigures:
         for reader in readers:
             by_name.setdefault(reader.name, []).append(reader)
         told = {
-            name: figures(frozenset[Part]().union(*(each.places for each in some)), len(some))
-            for name, some in by_name.items()
+            name: figures(frozenset[Part]().union(*(each.places for each in some)), 1) for name, some in by_name.items()
         }
         return {ALL: figures(frozenset(there), len(readers)), **told}

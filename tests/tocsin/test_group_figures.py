@@ -47,7 +47,8 @@ def test_workers_of_one_host_without_names_share_a_series() -> None:
     brokers.stands["tocsin-stream"] = stand((1, 2), (1, 3))
     brokers.members["tocsin-stream"] = [Reader("10.0.0.1", parts(0)), Reader("10.0.0.1", parts(1))]
     told = GroupFigures(brokers, ["stream"], now_s=lambda: 0.0)()
-    assert told["stream", "10.0.0.1"] == {"lag": 3.0, "running": 2.0}
+    assert told["stream", "all"]["running"] == 2.0
+    assert told["stream", "10.0.0.1"] == {"lag": 3.0, "running": 1.0}
 
 
 def test_a_group_whose_workers_all_ended_is_told_of_and_one_that_never_was_is_not() -> None:

@@ -1,0 +1,155 @@
+"""The dashboard of the models: how scores lie, by version, and how often each version rings."""
+
+from dashboards.grafana.board import Board, Variable, tag_values
+from dashboards.grafana.fleet import VARIABLES
+from dashboards.grafana.panel import Column, Panel, Threshold, counted, organized
+from dashboards.grafana.query import INTERVAL, Target, picked, select
+from dashboards.grafana.words import RED
+from store.influx.table import ADVICE, ALARMS, LIVENESS, SCORES
+
+PICKED = picked("site", "edge", "device")
+BY_VERSION = ("model", "model_version")
+NO_SCORE = "nothing was scored in this time"
+FEW = 100  # stretches of time: the tables are made of one row a device and stretch
+_LINE = {"thresholdsStyle": {"mode": "dashed"}, "axisSoftMin": 0, "axisSoftMax": 1.2}
+_MODEL = (Column(name="model", shown="Model"), Column(name="model_version", shown="Version", unit="none"))
+
+_LAY = Panel(
+    id=1,
+    kind="histogram",
+    title="How scores lie",
+    about="Highest score of each device and stretch of time, counted by size. 1.0 is every model's limit: "
+    "a healthy fleet lies far below it.",
+    targets=(
+        Target(text=select('max("score")', SCORES, where=PICKED, by=["device"], every=INTERVAL), alias="$tag_device"),
+    ),
+    unit="none",
+    empty=NO_SCORE,
+    thresholds=(Threshold(1.0, RED),),
+    options={"bucketSize": 0.05, "combine": True},
+    points=FEW,
+)
+_COURSE = Panel(
+    id=2,
+    kind="timeseries",
+    title="Scores over time",
+    about="Half, nine tenths and 99 of 100 scores lie below these lines; a slow rise of all says that models age.",
+    targets=(
+        Target(
+            text=select(
+                'percentile("score", 50) AS "half", percentile("score", 90) AS "9 of 10", '
+                'percentile("score", 99) AS "99 of 100"',
+                SCORES,
+                where=PICKED,
+                every=INTERVAL,
+            ),
+            alias="$col",
+        ),
+    ),
+    unit="none",
+    empty=NO_SCORE,
+    thresholds=(Threshold(1.0, RED),),
+    style=_LINE,
+)
+_SCORES = Panel(
+    id=3,
+    kind="table",
+    title="Scores by model version",
+    about="Of each device and stretch of time the highest score, put together by the version that gave it.",
+    targets=(
+        Target(
+            text=select(
+                'max("score") AS "score", "model", "model_version"',
+                SCORES,
+                where=PICKED,
+                by=["device"],
+                every=INTERVAL,
+            ),
+            table=True,
+        ),
+    ),
+    unit="none",
+    empty=NO_SCORE,
+    columns=(
+        *_MODEL,
+        Column(name="score (count)", shown="Stretches"),
+        Column(name="score (mean)", shown="Mean of highest", style={"decimals": 3}),
+        Column(name="score (max)", shown="Highest", style={"decimals": 3}),
+        Column(name="device (distinctCount)", shown="Devices"),
+    ),
+    steps=(counted(by=BY_VERSION, of={"score": ["count", "mean", "max"], "device": ["distinctCount"]}),),
+    points=FEW,
+)
+_RINGS = Panel(
+    id=4,
+    kind="table",
+    title="Alarms by model version",
+    about="How many alarms each version raised and on how many devices: a new version that rings more is looked at.",
+    targets=(
+        Target(
+            text=select('"id", "model", "model_version", "device"', ALARMS, where=[*PICKED, "\"model\" != ''"]),
+            table=True,
+        ),
+    ),
+    unit="none",
+    empty="no model has rung in this time",
+    columns=(
+        *_MODEL,
+        Column(name="id (distinctCount)", shown="Alarms"),
+        Column(name="device (distinctCount)", shown="Devices"),
+    ),
+    steps=(counted(by=BY_VERSION, of={"id": ["distinctCount"], "device": ["distinctCount"]}),),
+)
+_VERSIONS = Panel(
+    id=5,
+    kind="timeseries",
+    title="Version in use",
+    about="Which version of its model scores each device; a step is a swap.",
+    targets=(
+        Target(
+            text=select('last("model_version")', SCORES, where=PICKED, by=["device"], every=INTERVAL),
+            alias="$tag_device",
+        ),
+    ),
+    unit="none",
+    empty=NO_SCORE,
+    style={"lineInterpolation": "stepAfter"},
+)
+_RUNS = Panel(
+    id=6,
+    kind="table",
+    title="Test runs",
+    about="The newest advice of each run: how likely it fails, after which step, and whether to stop.",
+    targets=(
+        Target(
+            text=select(
+                'last("p_fail") AS "p_fail", last("stop") AS "stop", last("step") AS "step"',
+                ADVICE,
+                where=picked("site", "edge"),
+                by=ADVICE.tags,
+            ),
+            table=True,
+        ),
+    ),
+    unit="string",
+    empty="no run was judged in this time",
+    columns=(
+        Column(name="device", shown="Run"),
+        Column(name="p_fail", shown="P(fails)", unit="percentunit"),
+        Column(name="stop", shown="Advice", unit="bool_yes_no"),
+        Column(name="step", shown="After step"),
+    ),
+    steps=(organized("Time"),),
+)
+
+MODELS = Board(
+    uid="tocsin-models",
+    title="Models",
+    about="Whether models still fit: how scores lie, by version, and what each version rings.",
+    panels=(_LAY, _COURSE, _SCORES, _RINGS, _VERSIONS, _RUNS),
+    variables=(
+        *VARIABLES,
+        Variable(name="device", label="Device", query=tag_values("device", LIVENESS, given=["site", "edge"])),
+    ),
+    span="7d",
+)
