@@ -17,6 +17,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "fleet": "benchmarks.fleet",
     "edge": "benchmarks.edge",
     "worker": "benchmarks.worker",
+    "alarm": "benchmarks.alarm",
     "sink": "benchmarks.sink",
     "soak": "benchmarks.soak.campaign",
     "skab": "benchmarks.skab_line",

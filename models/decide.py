@@ -41,6 +41,9 @@ class Deciding(msgspec.Struct, frozen=True, array_like=True):
     peak: float = 0.0  # while active, or of the ringing that has just ended
 
 
+_QUIET = Deciding()
+
+
 class Change(msgspec.Struct, frozen=True):
     """It began to ring at row `index`, or was over there; `peak` is the highest score so far."""
 
@@ -65,6 +68,8 @@ def decide(state: Deciding, score: F32 | F64, decision: Decision = DEFAULT) -> D
     >>> [(change.index, change.active) for change in decided.changes]
     [(3, True), (4, False)]
     """
+    if state == _QUIET and not (score >= decision.threshold).any():
+        return Decided(state, (), np.zeros(len(score), dtype=np.bool_))  # most rows of most machines
     rows = np.flatnonzero(~np.isnan(score))
     known = np.asarray(score, dtype=np.float64)[rows]
     changes: list[Change] = []

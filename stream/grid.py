@@ -64,7 +64,7 @@ class Grid(msgspec.Struct, frozen=True):
                 return self, self._none(), old
         before = self.open if self.open >= 0 else self.closed
         steps = np.concatenate([[before], interval])
-        ends = np.flatnonzero(steps[1:] != steps[:-1])  # the last row of each interval but the last, 0 = carried
+        ends = (steps[1:] != steps[:-1]).nonzero()[0]  # the last row of each interval but the last, 0 = carried
         filled, at = self._filled(values, interval, whole=whole)
         rows = self._closed(steps, ends, filled, at, whole=whole)
         opened = self.opened_ns if interval[-1] == self.open else clock_ns

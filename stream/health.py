@@ -89,7 +89,7 @@ def rested(sense: Sense) -> Sense:
 def watch_stuck(sense: Sense, plan: Plan, panel: Panel, *, running: bool) -> None:
     """Ring for channels that repeat one value too long; a machine that is off may stand still."""
     stuck = _stuck(sense, plan, running=running)
-    for index in np.flatnonzero(stuck).tolist():
+    for index in stuck.nonzero()[0].tolist():
         name, value = plan.channels[index], float(sense.value[index])
         lasted = int(sense.newest_ns[index] - sense.since_ns[index])
         if running:
@@ -175,7 +175,7 @@ def _longest(sense: Sense, changed: Bools) -> I64:
     moves = changed.any(axis=0)
     longest = np.where(moves, np.maximum(sense.longest, sense.run + changed.argmax(axis=0)), sense.longest)
     repeats = changed.shape[0] - changed.sum(axis=0)
-    for index in np.flatnonzero(moves & (repeats > longest)):
+    for index in (moves & (repeats > longest)).nonzero()[0]:
         between = np.diff(np.flatnonzero(changed[:, index])) - 1
         longest[index] = max(int(longest[index]), int(between.max(initial=0)))
     return longest
