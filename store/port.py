@@ -34,6 +34,18 @@ class CommitRefusedError(Exception):
     """The store cannot take this commit, though there is room; nothing was written, and others may be taken."""
 
 
+class StoreAwayError(Exception):
+    """The store does not answer just now; the message says why. What was asked may be asked again."""
+
+
+class TooManyRowsError(Exception):
+    """More rows than one answer may hold."""
+
+    def __init__(self, device: str, most: int) -> None:
+        """Name the device and the bound."""
+        super().__init__(f"These are more than {most:,} rows of {device!r}.")
+
+
 class Writer(Protocol):
     """The writing side, used by one thread."""
 
@@ -58,7 +70,7 @@ class Device(msgspec.Struct, frozen=True):
     channels: tuple[str, ...]
     first_ns: int
     last_ns: int
-    rows: int
+    rows: int | None  # None where nobody counts them
     health: Health | None
     warm: float
     score: float | None  # newest

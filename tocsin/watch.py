@@ -51,7 +51,7 @@ class Watch:
         is 0 s late, and what rang before the onset did not ring for it.
         """
         counts, devices = self._settled()
-        others = sum(device.rows for device in devices if device.device not in said)
+        others = sum(device.rows or 0 for device in devices if device.device not in said)
         shown = sorted(self._shown.copy().values(), key=lambda pair: pair[0])
         rung = [
             at
@@ -85,7 +85,7 @@ class Watch:
         """Wait until as many rows of each machine are stored as it said; false if that took longer."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
-            rows = {device.device: device.rows for device in self._reader.devices()}
+            rows = {device.device: device.rows or 0 for device in self._reader.devices()}
             if all(rows.get(device, 0) >= count for device, count in said.items()):
                 return True
             self._stop.wait(LOOK_S)

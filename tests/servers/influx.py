@@ -137,6 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.influx
 
     def do_GET(self) -> None:
+        if self._influx.proxy is None:  # a connection that outlived the server it was made to
+            self.close_connection = True
+            return
         where = urlsplit(self.path)
         if where.path in {"/ping", "/health"}:
             self._pass(self.path)
