@@ -17,13 +17,14 @@ WORKERS = 4
 
 
 class BoxStatus(msgspec.Struct, frozen=True):
-    """What the running box says of itself; None = it cannot tell."""
+    """What the running box, or what is known of the fleet's roles, says of itself; None = it cannot tell."""
 
     log_room_h: float | None = None  # hours until the input log is full at the present rate
     log_bytes: int | None = None
     lag_s: float | None = None  # age of the oldest input that is not yet stored
     backlog: int | None = None  # inputs not yet stored
     stalled: str = ""  # a sentence when the runner does not get on; empty = it does
+    fleet: bool = False  # no input log here, and nobody counts by edge
     notes: tuple[str, ...] = ()  # anything else a person should know, one sentence each
 
 

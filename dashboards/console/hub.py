@@ -158,8 +158,9 @@ class Hub:
     def _counted(self, look: Snapshot) -> Snapshot:
         reader = self._desk.reader
         accounts = reader.accounts()
-        self._rates.append((time.monotonic(), sum(account.stored for account in accounts)))
-        (t0, n0), (t1, n1) = self._rates[0], self._rates[-1]
+        if accounts:
+            self._rates.append((time.monotonic(), sum(account.stored for account in accounts)))
+        (t0, n0), (t1, n1) = (self._rates[0], self._rates[-1]) if self._rates else ((0.0, 0), (0.0, 0))
         return msgspec.structs.replace(
             look,
             sources=reader.sources(),

@@ -52,7 +52,7 @@ def router(site: str, gatekeeper: Gatekeeper) -> APIRouter:
         said = parse_qs(body.decode("utf-8", "replace"))
         path = _inside(said.get("next", ["/"])[0])
         if not gatekeeper.is_token(said.get("token", [""])[0].strip()):
-            return _page(site, path, "That is not the token. It is in TOCSIN_TOKEN where the box was started.", 403)
+            return _page(site, path, "That is not the token. It is in TOCSIN_TOKEN where Tocsin was started.", 403)
         response = RedirectResponse(path, 303)
         secure = request.url.scheme == "https"
         value = gatekeeper.cookie(time.time())

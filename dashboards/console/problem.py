@@ -9,6 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from store.port import StoreAwayError, TooManyRowsError
+from wire.ports import BusError
+
 
 class Problem(Exception):  # noqa: N818 -- the name RFC 9457 gives it
     """A request that cannot be served, with what would help."""
@@ -50,6 +53,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _told)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(StoreAwayError, _away)
+    app.add_exception_handler(BusError, _away)
+    app.add_exception_handler(TooManyRowsError, _too_many)
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -67,6 +73,17 @@ async def _malformed(_: Request, error: Exception) -> Response:
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return problem_response(Problem(error.status_code, f"{error.detail}.", remedy="See /api/docs."))
+
+
+async def _away(_: Request, error: Exception) -> Response:
+    return problem_response(
+        Problem(503, f"{error}.", remedy="Try again in a moment; `tocsin doctor` looks for causes.")
+    )
+
+
+async def _too_many(_: Request, error: Exception) -> Response:
+    remedy = "Ask for points, a shorter stretch, or use …/export for all of it."
+    return problem_response(Problem(413, str(error), remedy=remedy))
 
 
 async def _unforeseen(_: Request, error: Exception) -> Response:

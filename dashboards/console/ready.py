@@ -1,4 +1,4 @@
-"""Whether the box is alive, and whether it can serve; with reasons when it cannot."""
+"""Whether the box or fleet is alive, and whether it can serve; with reasons when it cannot."""
 
 import time
 
@@ -12,7 +12,7 @@ BLIND_S = 10.0  # so long without a look at the store, and the console is no lon
 
 
 def reasons(hub: Hub, now_s: float) -> list[str]:
-    """Why the box cannot serve just now, one sentence each."""
+    """Why it cannot serve just now, one sentence each."""
     found = []
     if hub.snapshot.error:
         found.append(hub.snapshot.error)

@@ -62,7 +62,7 @@ def stretch(device: Device, start: str, end: str, *, default_ns: int = DEFAULT_N
 def _refuse_too_much(device: Device, start_ns: int, end_ns: int) -> None:
     known = max(1, device.last_ns - device.first_ns)
     part = max(0, min(end_ns, device.last_ns + 1) - max(start_ns, device.first_ns)) / known
-    if device.rows * min(1.0, part) > RAW_ROWS_MAX:
+    if device.rows is not None and device.rows * min(1.0, part) > RAW_ROWS_MAX:
         remedy = f"Ask for points up to {POINTS_MAX}, a shorter stretch, or use …/export for all of it."
         raise Problem(413, f"{length(end_ns - start_ns)} of {device.device!r} are too many rows.", remedy=remedy)
 

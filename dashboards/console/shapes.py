@@ -36,7 +36,7 @@ class DeviceOut(BaseModel):
     health_words: str
     warm: float = Field(description="share of the learning that is done, 0 to 1")
     score: float | None = Field(description="newest score; 1.0 is the limit")
-    rows: int
+    rows: int | None = Field(description="null where nobody counts them, as in a fleet")
     first_ns: int
     last_ns: int
     last: str
@@ -158,7 +158,7 @@ class AccountsOut(BaseModel):
 
 
 class ReadyOut(BaseModel):
-    """Whether the box can serve; reasons when not."""
+    """Whether it can serve; reasons when not."""
 
     ready: bool
     reasons: list[str]

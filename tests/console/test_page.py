@@ -245,7 +245,7 @@ def test_the_pipeline_shows_sources_losses_and_whether_counts_add_up(screen: Scr
         "Retrying",
         "No broker answers",
         "unplugged",
-        "clocks of the box and of this",
+        "clocks of Tocsin and of this",
     ):
         expect(page.locator("#main")).to_contain_text(words)
     screen.plant.counts = [account(stored=11_000)]

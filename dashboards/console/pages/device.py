@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -17,13 +18,13 @@ from dashboards.console.pages.frame import frame
 from dashboards.console.pages.markup import health, icon, join, moment, number, path
 from dashboards.console.shapes import finite
 from dashboards.console.snapshot import Snapshot
-from store.port import Device
+from store.port import Device, StoreAwayError
 from wire.config import channel
 
 CHANNELS = 16  # charts on one page; more are a click away
 _HEAD = Markup(
     '<h1>{}</h1>{}<dl class="inline"><div><dt>Score</dt><dd>{}</dd></div><div><dt>Last row</dt><dd>{}</dd></div>'
-    "<div><dt>Rows</dt><dd>{:,}</dd></div><div><dt>Edge</dt><dd>{}</dd></div>{}</dl>"
+    "<div><dt>Rows</dt><dd>{}</dd></div><div><dt>Edge</dt><dd>{}</dd></div>{}</dl>"
 )
 _LOST = Markup(
     '<div class="blank">{}<h1>There is no device “{}”</h1><p>It may be spelt otherwise, or it has not sent a reading '
@@ -44,7 +45,8 @@ def _head(desk: Desk, look: Snapshot, name: str) -> Markup:
     whose = Markup("<div><dt>Owner</dt><dd>{}</dd></div>").format(owner) if owner else ""
     score = "none yet" if finite(device.score) is None else f"{device.score:.2f} of 1.00"
     state = health(device.health, device.warm)
-    return _HEAD.format(name, state, score, moment(device.last_ns), device.rows, device.edge, whose)
+    rows = "not counted" if device.rows is None else f"{device.rows:,}"
+    return _HEAD.format(name, state, score, moment(device.last_ns), rows, device.edge, whose)
 
 
 def _ways(name: str, choice: window.Range, page: int) -> Markup:
@@ -150,7 +152,8 @@ def _drawing(
         if device is None or busy.locked():
             return
         async with busy:
-            draw(await desk.ask(lambda: window.look(desk, device, *ask)))
+            with suppress(StoreAwayError):  # the strip says so, and what is drawn stays
+                draw(await desk.ask(lambda: window.look(desk, device, *ask)))
 
     return drawing
 

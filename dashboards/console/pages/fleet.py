@@ -126,7 +126,7 @@ def register(desk: Desk, hub: Hub) -> None:
 
         def tiles(look: Snapshot) -> Markup:
             if not look.devices:
-                return _EMPTY.format(icon("bell")) if not look.error else Markup("")
+                return _EMPTY.format(icon("bell")) if not (look.error or look.status.stalled) else Markup("")
             by_device = ringing(look)
             found = chosen(look, by_device, view)
             pages = _pages(view, len(found))

@@ -15,6 +15,7 @@ from wire.messages import DeadLetter, Gap
 ROOM_LOW_H = 2.0
 LAG_HIGH_S = 10.0
 BODY_SHOWN = 120
+_NOTHING = "Nothing has come in yet."
 _CARD = Markup('<section class="fact {}"><h2>{}</h2><p class="big">{}{}</p><p>{}</p></section>')
 
 
@@ -29,6 +30,12 @@ def facts(look: Snapshot) -> Markup:
     off = [said for account in look.accounts if (said := imbalance(account))]
     room = status.log_room_h
     lag = status.lag_s
+    behind = _card(
+        "Behind",
+        "unknown" if lag is None else f"{lag:.1f} s",
+        "between an input and its place in the store",
+        odd=lag is not None and lag > LAG_HIGH_S,
+    )
     cards = [
         _card("Stored", f"{stored:,} rows", f"{rate:,.1f} rows/s just now" if rate is not None else "no rate yet"),
         _card(
@@ -37,12 +44,7 @@ def facts(look: Snapshot) -> Markup:
             "until the oldest input gives way, at the present rate",
             odd=room is not None and room < ROOM_LOW_H,
         ),
-        _card(
-            "Behind",
-            "unknown" if lag is None else f"{lag:.1f} s",
-            "between an input and its place in the store",
-            odd=lag is not None and lag > LAG_HIGH_S,
-        ),
+        behind,
         _card(
             "Accounts",
             ("They add up" if not off else "They do not add up") if look.accounts else "nothing yet",
@@ -52,7 +54,7 @@ def facts(look: Snapshot) -> Markup:
     ]
     notes = join(Markup("<li>{}</li>").format(note) for note in status.notes)
     return Markup('<div class="facts">{}</div>{}').format(
-        join(cards), Markup('<ul class="notes">{}</ul>').format(notes) if notes else ""
+        behind if status.fleet else join(cards), Markup('<ul class="notes">{}</ul>').format(notes) if notes else ""
     )
 
 
@@ -61,7 +63,7 @@ def _sources(look: Snapshot) -> Markup:
         (state.source, edge, source(state.state), state.detail, moment(state.t_ns) if state.t_ns else "")
         for edge, state in look.sources
     ]
-    empty = "No source yet: name one under [[edge.sources]] in tocsin.toml, then start the box again."
+    empty = "No source yet: name one under [[edge.sources]] in its tocsin.toml, then start it again."
     return table(("Source", "Edge", "State", "What it says", "Since"), rows, empty)
 
 
@@ -76,8 +78,9 @@ def _account_row(account: Accounts) -> tuple[object, ...]:
 
 
 def _accounts(look: Snapshot) -> Markup:
+    empty = "A fleet's rows are counted in its archive: tocsin archive --check." if look.status.fleet else _NOTHING
     head = ("Edge", "Rows in", "Stored", "Aged out", "Scored", "Late", "Duplicates", "Redelivered", "Dead", "Gaps", "")
-    return table(head, map(_account_row, look.accounts), "Nothing has come in yet.")
+    return table(head, map(_account_row, look.accounts), empty)
 
 
 def _gap_row(edge: str, gap: Gap) -> tuple[object, ...]:
@@ -109,7 +112,7 @@ def _dead(look: Snapshot) -> Markup:
     return table(head, map(_dead_row, look.dead), "No dead letter: every input could be read.")
 
 
-_CLOCK = Markup("<p data-clock-check>The clocks of the box and of this browser are being compared.</p>")
+_CLOCK = Markup("<p data-clock-check>The clocks of Tocsin and of this browser are being compared.</p>")
 
 
 def register(desk: Desk, hub: Hub) -> None:

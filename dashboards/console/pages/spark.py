@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from dashboards.console.desk import Desk
 from dashboards.console.shapes import finite
-from store.port import Device
+from store.port import Device, StoreAwayError
 from wire.messages import NS_PER_S
 
 SPAN_NS = 1800 * NS_PER_S
@@ -52,6 +52,8 @@ class Sparks:
             self._asked.add(name)
             try:
                 spark = await self._desk.ask(partial(self._line, device))
+            except StoreAwayError:
+                return  # the strip says so, and older lines stay
             finally:
                 self._asked.discard(name)
             self._kept.pop(name, None)

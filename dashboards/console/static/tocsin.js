@@ -10,7 +10,7 @@
   const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
   const all = (query, where = document) => [...where.querySelectorAll(query)];
   const now = document.querySelector('meta[name="tocsin-now"]');
-  const ahead = now ? Number(now.content) - Date.now() : 0; // the box's clock less the browser's
+  const ahead = now ? Number(now.content) - Date.now() : 0; // Tocsin's clock less the browser's
 
   // Times
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
@@ -40,8 +40,8 @@
     for (const check of all("[data-clock-check]")) {
       const off = Math.round(ahead / 1000);
       write(check, Math.abs(off) <= 2
-        ? "✓ The clocks of the box and of this browser agree."
-        : `⚠ The box's clock is ${Math.abs(off)} s ${off > 0 ? "ahead of" : "behind"} this browser's: check NTP on both.`);
+        ? "✓ The clocks of Tocsin and of this browser agree."
+        : `⚠ Tocsin's clock is ${Math.abs(off)} s ${off > 0 ? "ahead of" : "behind"} this browser's: check NTP on both.`);
     }
     const span = document.querySelector("[data-from]"), file = document.querySelector("a[data-span]");
     if (span && file) {
