@@ -86,11 +86,11 @@ def push(*, config: Path, page: str, influx: str, database: str, url: str, force
 
     bad = False
     try:
-        grafana = Grafana(url, token=_secret(TOKEN))
-        grafana.version()
-        for outcome in send(grafana, site, token=_secret(INFLUX_TOKEN), force=force):
-            bad = bad or outcome.bad
-            click.echo(json.dumps(outcome.as_dict()) if as_json else str(outcome))
+        with Grafana(url, token=_secret(TOKEN)) as grafana:
+            grafana.version()
+            for outcome in send(grafana, site, token=_secret(INFLUX_TOKEN), force=force):
+                bad = bad or outcome.bad
+                click.echo(json.dumps(outcome.as_dict()) if as_json else str(outcome))
     except AddressError as error:
         stop(str(error), USAGE)
     except GrafanaError as error:

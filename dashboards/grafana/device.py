@@ -6,10 +6,11 @@ from dashboards.grafana.board import Board, Note, Variable, tag_values
 from dashboards.grafana.fleet import VARIABLES
 from dashboards.grafana.panel import Column, Panel, Threshold, organized, renamed
 from dashboards.grafana.query import INTERVAL, Target, picked, select
-from dashboards.grafana.words import BLUE, HEALTH_BY_CODE, ORANGE, PRIORITY, RED, STATE
+from dashboards.grafana.words import BLUE, HEALTH_BY_CODE, ORANGE, PRIORITY, RED, STATE, UNKNOWN_ROWS
 from store.influx.table import ALARMS, CONTRIBUTION, GAPS, LIMITS, LIVENESS, READINGS, SCORES
 
 PICKED = picked("site", "edge", "device")
+GAPS_OF_IT = (*picked("site", "edge"), """("device" =~ /^$device$/ OR "device" = '*')""")  # * is all of a source
 NOTHING = "nothing of this device in this time"
 _EXTREMES = {"mean": "mean", "min": "lowest", "max": "highest"}
 _LIMITS = {"HH": RED, "H": ORANGE, "L": ORANGE, "LL": RED}
@@ -157,13 +158,13 @@ _GAPS = Panel(
     id=8,
     kind="table",
     title="Gaps",
-    about="Stretches in which rows of this device are known to be lost or thinned, and why.",
+    about="Stretches in which rows of this device, or of all of its source, are known to be lost or thinned, and why.",
     targets=(
         Target(
             text=select(
                 '"from_s" * 1000 AS "from", "to_s" * 1000 AS "to", "rows" AS "lost", "reason", "source"',
                 GAPS,
-                where=PICKED,
+                where=GAPS_OF_IT,
                 end="ORDER BY time DESC LIMIT 200",
             ),
             table=True,
@@ -176,7 +177,7 @@ _GAPS = Panel(
     columns=(
         Column(name="from", shown="From", unit="dateTimeAsIso"),
         Column(name="to", shown="To", unit="dateTimeAsIso"),
-        Column(name="lost", shown="Rows lost", unit="none"),
+        Column(name="lost", shown="Rows lost", unit="none", words=UNKNOWN_ROWS),
         Column(name="reason", shown="Reason"),
         Column(name="source", shown="Source"),
     ),
@@ -214,7 +215,7 @@ DEVICE = Board(
         ),
         Note(
             name="Gaps",
-            query=select('"reason", "source"', GAPS, where=PICKED, end="ORDER BY time DESC LIMIT 200"),
+            query=select('"reason", "source"', GAPS, where=GAPS_OF_IT, end="ORDER BY time DESC LIMIT 200"),
             text="reason",
             tags="source",
             colour=BLUE,

@@ -5,7 +5,7 @@ import msgspec
 from dashboards.grafana.board import Board, Variable, tag_values
 from dashboards.grafana.panel import Column, Panel, Threshold, organized
 from dashboards.grafana.query import INTERVAL, Target, picked, select
-from dashboards.grafana.words import RED, RUNNING, SITE_EDGE, SOURCE_STATES
+from dashboards.grafana.words import RED, RUNNING, SITE_EDGE, SOURCE_STATES, UNKNOWN_ROWS
 from store.influx.table import ALL, DEAD, GAPS, PIPELINE, SOURCES
 
 PICKED = picked("site")
@@ -173,7 +173,12 @@ _LOST = Panel(
     kind="timeseries",
     title="Rows lost in gaps",
     about="Rows known to be lost or thinned, by the time at which the gap begins.",
-    targets=(Target(text=select('sum("rows")', GAPS, where=PICKED, by=["edge"], every=INTERVAL), alias="$tag_edge"),),
+    targets=(
+        Target(
+            text=select('sum("rows")', GAPS, where=[*PICKED, '"rows" > 0'], by=["edge"], every=INTERVAL),
+            alias="$tag_edge",
+        ),
+    ),
     unit="suffix: rows",
     empty="no known gap in this time",
     style={"drawStyle": "bars", "fillOpacity": 60},
@@ -220,7 +225,7 @@ _GAPS = Panel(
         Column(name="edge", shown="Edge", width=120),
         Column(name="device", shown="Device", width=120),
         Column(name="to", shown="To", unit="dateTimeAsIso"),
-        Column(name="lost", shown="Rows lost", unit="none", width=90),
+        Column(name="lost", shown="Rows lost", unit="none", width=90, words=UNKNOWN_ROWS),
         Column(name="reason", shown="Reason"),
     ),
 )

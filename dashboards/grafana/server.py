@@ -9,6 +9,8 @@ GrafanaError          what was asked cannot be done
 """
 
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -70,10 +72,18 @@ class Grafana:
         self._given = bool(token)
         self._api = GrafanaApi.from_url(self.url, credential=token or None, timeout=answer_s)
 
+    def __enter__(self) -> Self:
+        """Connects at the first use."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close the connections."""
+        self._api.client.s.close()
+
     def version(self) -> str:
         """Which Grafana answers."""
         try:
-            found = self._ask("say which version it is", self._api.health.check)
+            found = self._ask("say which version it is", lambda: self._api.client.GET("/health"))
         except RefusedError as error:
             raise self._stranger() from error
         if not isinstance(found, dict) or "database" not in found:

@@ -24,6 +24,7 @@ STATES = {
     AlarmState.NORMAL: Word("normal", "Over", GREEN),
 }
 SOURCE_STATES = (Word("connected", "● Connected", GREEN),)
+UNKNOWN_ROWS = (Word("-1", "not known", GREY),)
 RUNNING = (Word("1", "● Running", GREEN), Word("0", "✕ Stopped", RED))
 HEALTH_BY_CODE = tuple(
     Word(f"{code:g}", HEALTH[health].text, HEALTH[health].colour) for health, code in HEALTH_CODES.items()
