@@ -51,7 +51,8 @@ class Kafka:
         self._folder.mkdir(parents=True, exist_ok=True)
         text = LAYOUT.format(port=self.port, controller=free_port(), folder=self._folder)
         self._properties.write_text(text)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        # Behind a "-", which one id in 64 begins with, the tool looks for an option.
+        cluster = "T" + base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()[1:]
         tool = self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties))
         subprocess.run(tool, check=True, capture_output=True, timeout=60)
 
