@@ -30,6 +30,7 @@ class MqttLine(Speaker):
         *,
         every_ns: int,
         url: str = "mqtt://127.0.0.1:1883",
+        login: tuple[str, str] | None = None,
         topic: str = "plant/{device}",
         payload: Literal["json", "numbers"] = "json",
         time_form: TimeForm = "ns",
@@ -58,6 +59,8 @@ class MqttLine(Speaker):
         self._arrived: deque[int] = deque(maxlen=2 * limit + len(machine.channels))
         self._progress = threading.Event()
         self._client = self._client_for(machine.device)
+        if login is not None:
+            self._client.username_pw_set(*login)
 
     @property
     def connected(self) -> bool:

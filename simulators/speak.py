@@ -24,11 +24,13 @@ def speak(
     link: Path | None = None,
     flow_control: bool = False,
     url: str = "mqtt://127.0.0.1:1883",
+    login: tuple[str, str] | None = None,
     payload: Literal["json", "numbers"] = "json",
 ) -> Speaker:
     """Choose how a machine speaks; it begins when the speaker is entered (`with`).
 
-    `link` and `flow_control` matter to serial, `url` and `payload` to MQTT, `form` to serial and stdout.
+    `link` and `flow_control` matter to serial, `url`, `login` (name and password) and `payload` to MQTT, `form` to
+    serial and stdout.
     Without `start_ns` the first row is due now; rows are 100 ms apart.
     """
     if to == "serial":
@@ -43,6 +45,15 @@ def speak(
             flow_control=flow_control,
         )
     if to == "mqtt":
-        return MqttLine(machine, every_ns=every_ns, fast=fast, rows=rows, start_ns=start_ns, url=url, payload=payload)
+        return MqttLine(
+            machine,
+            every_ns=every_ns,
+            fast=fast,
+            rows=rows,
+            start_ns=start_ns,
+            url=url,
+            login=login,
+            payload=payload,
+        )
     form = form or LineForm(time="iso", end=b"\n", header_every=1)
     return StdoutLine(machine, out=sys.stdout, every_ns=every_ns, fast=fast, rows=rows, start_ns=start_ns, form=form)

@@ -41,6 +41,8 @@ def simulate(
 ) -> None:
     """Be a machine: speak its readings on a serial line, over MQTT or to stdout.
 
+    A broker that wants a login is given MQTT_USERNAME and MQTT_PASSWORD of the environment.
+
     \b
     Example: tocsin simulate pump --to serial:/tmp/pump --every 100ms --fault bearing-wear
     """  # noqa: D301 -- click reads the mark

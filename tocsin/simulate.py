@@ -17,6 +17,7 @@ from tocsin.ending import ended
 from wire.messages import NS_PER_S
 
 CONNECT_S = 5.0
+USERNAME, PASSWORD = "MQTT_USERNAME", "MQTT_PASSWORD"
 
 
 class SimulateError(Exception):
@@ -77,9 +78,14 @@ def _line(machine: Machine, target: str, *, every_ns: int, rows: int | None, sta
     if to == "mqtt" and url.hostname:
         # The line itself waits for a broker without a word, which is right for a machine and not for a person.
         socket.create_connection((url.hostname, url.port or 1883), timeout=CONNECT_S).close()
-        return start(machine, "mqtt", every_ns=every_ns, rows=rows, start_ns=start_ns, url=target)
+        return start(machine, "mqtt", every_ns=every_ns, rows=rows, start_ns=start_ns, url=target, login=_login())
     msg = f'--to must be "stdout", "serial:PATH" or "mqtt://HOST:PORT", got {target!r}'
     raise SimulateError(msg)
+
+
+def _login() -> tuple[str, str] | None:
+    name = os.environ.get(USERNAME, "")
+    return (name, os.environ.get(PASSWORD, "")) if name else None
 
 
 def _machine(kind: str, *, device: str, seed: int) -> Machine:
