@@ -36,7 +36,9 @@ def examine(config: Path) -> list[Finding]:
     if problems:
         return [bad("config", str(problem)) for problem in problems]
     loaded = configured(config)
-    found = [good("config", str(config)), *_sources(loaded), *_disk(loaded)]
+    found = [good("config", str(config)), *_sources(loaded)]
+    if loaded.config.edge.sources or not is_fleet(loaded.config):  # other roles keep nothing beside their config
+        found += _disk(loaded)
     if not is_fleet(loaded.config):
         return [*found, *_records(loaded)]
     from tocsin.fleet_doctor import examine_fleet  # noqa: PLC0415 -- a box needs none of what a fleet needs
