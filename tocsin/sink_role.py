@@ -15,9 +15,9 @@ from bus.lag import GroupLag
 from bus.publisher import KafkaPublisher
 from bus.topics import Topics
 from store.influx.address import InfluxAddress, is_influx, parse
+from store.influx.channels import channel_lines
 from store.influx.client import InfluxClient
 from store.influx.errors import InfluxAwayError, InfluxError
-from store.influx.limits import limit_lines
 from store.influx.lines import Lines
 from store.influx.load import TOPICS
 from store.influx.reporter import ROLE, Reporter
@@ -54,7 +54,7 @@ def sink(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = 
         alarms=lambda: KafkaFeed(address, group=f"{GROUP}-alarms-{uuid.uuid4().hex}", topics=[ALARMS]),
         lag=lambda: float(sum(place.behind for place in lag.places(GROUP, TOPICS).values())),
         health=work.health,
-        limits=partial(limit_lines, loaded.config, work.seen),
+        channels=partial(channel_lines, loaded.config, work.seen),
         others=GroupFigures(lag, ("stream", "archive")),
         site=site,
         instance=here,

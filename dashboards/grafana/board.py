@@ -22,6 +22,7 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
     several: bool = True
     every: str | None = ".*"  # what stands for all; None: each by itself, as a repeated panel needs it
     pattern: str = ""  # takes a part of each value
+    hidden: bool = False
 
     def as_json(self) -> Object:
         """The variable as Grafana takes it."""
@@ -36,7 +37,7 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
             "regex": self.pattern,
             "refresh": 2,  # when the time range changes
             "sort": 1,
-            "hide": 0,
+            "hide": HIDDEN if self.hidden else 0,
             "multi": self.several,
             "includeAll": self.several,
             "allValue": self.every if self.several else None,

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from dashboards.grafana.board import Board, Note, Variable, tag_values
 from dashboards.grafana.fleet import VARIABLES
-from dashboards.grafana.panel import Column, Panel, Threshold, organized, renamed
+from dashboards.grafana.panel import Column, Panel, Threshold, renamed
 from dashboards.grafana.query import INTERVAL, Target, picked, select
 from dashboards.grafana.words import BLUE, HEALTH_BY_CODE, ORANGE, PRIORITY, RED, STATE, UNKNOWN_ROWS
-from store.influx.table import ALARMS, CONTRIBUTION, GAPS, LIMITS, LIVENESS, READINGS, SCORES
+from store.influx.table import ALARMS, CHANNELS, CONTRIBUTION, GAPS, LIMITS, LIVENESS, READINGS, SCORES
 
 PICKED = picked("site", "edge", "device")
 GAPS_OF_IT = (*picked("site", "edge"), """("device" =~ /^$device$/ OR "device" = '*')""")  # * is all of a source
@@ -26,7 +26,11 @@ _SIGNALS = Panel(
     kind="timeseries",
     title="Signals",
     about="All channels, the mean of each stretch of time. Extremes and limits stand below, a panel a channel.",
-    targets=(Target(text=select("mean(/./)", READINGS, where=PICKED, every=INTERVAL, fill="null"), alias="$col"),),
+    targets=(
+        Target(
+            text=select("mean(/^(${signals:raw})$/)", READINGS, where=PICKED, every=INTERVAL, fill="null"), alias="$col"
+        ),
+    ),
     unit="short",
     empty=NOTHING,
     width=24,
@@ -64,8 +68,8 @@ _CHANNEL = Panel(
     empty="no value of this channel in this time",
     width=24,
     columns=(
-        Column(name="lowest", style={"custom.fillBelowTo": "highest", "custom.lineWidth": 0}),
-        Column(name="highest", style={"custom.lineWidth": 0}),
+        Column(name="highest", style={"custom.fillBelowTo": "lowest", "custom.fillOpacity": 25, "custom.lineWidth": 0}),
+        Column(name="lowest", style={"custom.lineWidth": 0}),
         *(Column(name=name, style=_dashed(colour)) for name, colour in _LIMITS.items()),
     ),
     steps=(renamed("^limit:.*:(HH|H|L|LL)$", "$1"),),
@@ -96,11 +100,19 @@ _SHARES = Panel(
     kind="timeseries",
     title="What made the score",
     about="The share of each channel in the score, mean of each stretch; kept only where the score is 0.5 or more.",
-    targets=(Target(text=select(f"mean(/^{CONTRIBUTION}/)", SCORES, where=PICKED, every=INTERVAL), alias="$col"),),
+    targets=(
+        Target(
+            text=select(
+                f"mean(/^{CONTRIBUTION}(${{signals:raw}})$/)", SCORES, where=PICKED, every=INTERVAL, fill="null"
+            ),
+            alias="$col",
+        ),
+    ),
     unit="none",
     empty="no score of 0.5 or more in this time",
     steps=(renamed(f"^mean_{CONTRIBUTION}(.*)$", "$1"),),
     style={"drawStyle": "bars", "fillOpacity": 60, "stacking": {"mode": "normal", "group": "A"}},
+    points=240,
 )
 _LIVENESS = Panel(
     id=5,
@@ -144,14 +156,15 @@ _ALARMS = Panel(
     empty="no alarm of this device in this time",
     width=24,
     columns=(
+        Column(name="Time", shown="Changed", width=155),
         PRIORITY,
         STATE,
-        Column(name="rule", shown="Rule", width=170),
-        Column(name="summary", shown="What"),
+        Column(name="rule", shown="Rule", width=150),
+        Column(name="summary", shown="What", width=300),
         Column(name="cause", shown="Cause"),
         Column(name="response", shown="What to do"),
-        Column(name="who", shown="Who", width=100),
-        Column(name="why", shown="Why"),
+        Column(name="who", shown="Who", width=80),
+        Column(name="why", shown="Why", width=80),
     ),
 )
 _GAPS = Panel(
@@ -181,7 +194,6 @@ _GAPS = Panel(
         Column(name="reason", shown="Reason"),
         Column(name="source", shown="Source"),
     ),
-    steps=(organized("Time"),),
 )
 
 DEVICE = Board(
@@ -196,6 +208,13 @@ DEVICE = Board(
             label="Device",
             query=tag_values("device", LIVENESS, given=["site", "edge"]),
             several=False,
+        ),
+        Variable(  # a query for all fields would bring the channels of all other devices, empty
+            name="signals",
+            label="Signals",
+            query=select('last("names")', CHANNELS, where=picked("site", "edge", "device")),
+            several=False,
+            hidden=True,
         ),
         Variable(
             name="channel",

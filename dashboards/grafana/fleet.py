@@ -1,7 +1,7 @@
 """The dashboard of the whole fleet: who is well, what rings, who is silent."""
 
 from dashboards.grafana.board import Board, Variable, tag_values
-from dashboards.grafana.panel import Column, Panel, Threshold, merged, organized
+from dashboards.grafana.panel import Column, Panel, Threshold, merged
 from dashboards.grafana.query import INTERVAL, Target, of_those, picked, select
 from dashboards.grafana.words import DEVICE, HEALTH, HEALTH_BY_CODE, PRIORITIES, PRIORITY, RED, SITE_EDGE, STATE
 from store.influx.table import ACTIVE_ALARMS, LIVENESS
@@ -31,10 +31,10 @@ def _count(place: int, name: Priority) -> Panel:
     return Panel(
         id=10 + place,
         kind="stat",
-        title=PRIORITIES[name].text,
+        title=f"{PRIORITIES[name].text} alarms",
         about=f"Alarms of priority {name.value} that stand now, acknowledged or not.",
         targets=(Target(text=of_those('count("active")', inner, where='"active" = 1'), alias=name.value),),
-        unit="suffix: alarms",
+        unit="none",
         empty="none",
         width=4,
         height=4,
@@ -57,11 +57,11 @@ def _alarm_table(place: int, title: str, about: str, targets: tuple[Target, ...]
             PRIORITY,
             DEVICE,
             STATE,
-            Column(name="summary", shown="What", width=520),
-            Column(name="rule", shown="Rule"),
+            Column(name="summary", shown="What"),
+            Column(name="rule", shown="Rule", width=180),
             *SITE_EDGE,
         ),
-        steps=(merged(), organized("Time")),
+        steps=(merged(),),
         back=RECENT,
     )
 
@@ -79,7 +79,7 @@ _SILENT_DEVICES = Panel(
             alias="silent",
         ),
     ),
-    unit="suffix: devices",
+    unit="none",
     empty="no device was heard",
     width=4,
     height=4,
@@ -96,7 +96,7 @@ _KNOWN_DEVICES = Panel(
             alias="heard",
         ),
     ),
-    unit="suffix: devices",
+    unit="none",
     empty="no device was heard",
     width=4,
     height=4,
@@ -123,12 +123,11 @@ _HEALTH = Panel(
     height=10,
     columns=(
         DEVICE,
-        Column(name="health", shown="Health", words=tuple(HEALTH.values()), width=130),
-        Column(name="warm", shown="Learnt", unit="percentunit", width=90),
-        Column(name="newest", shown="Newest row", unit="dateTimeFromNow", width=150),
+        Column(name="health", shown="Health", words=tuple(HEALTH.values()), width=110),
+        Column(name="warm", shown="Learnt", unit="percentunit", width=75),
+        Column(name="newest", shown="Newest row", unit="dateTimeFromNow", width=140),
         *SITE_EDGE,
     ),
-    steps=(organized("Time"),),
 )
 _COURSE = Panel(
     id=2,

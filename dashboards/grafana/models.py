@@ -2,9 +2,9 @@
 
 from dashboards.grafana.board import Board, Variable, tag_values
 from dashboards.grafana.fleet import VARIABLES
-from dashboards.grafana.panel import Column, Panel, Threshold, counted, organized
+from dashboards.grafana.panel import Column, Panel, Threshold, counted
 from dashboards.grafana.query import INTERVAL, Target, picked, select
-from dashboards.grafana.words import RED
+from dashboards.grafana.words import DEVICE, RED, SITE_EDGE
 from store.influx.table import ADVICE, ALARMS, LIVENESS, SCORES
 
 PICKED = picked("site", "edge", "device")
@@ -26,7 +26,7 @@ _LAY = Panel(
     unit="none",
     empty=NO_SCORE,
     thresholds=(Threshold(1.0, RED),),
-    options={"bucketSize": 0.05, "combine": True},
+    options={"bucketSize": 0.05, "combine": True, "legend": {"showLegend": False}},
     points=FEW,
 )
 _COURSE = Panel(
@@ -73,7 +73,7 @@ _SCORES = Panel(
     columns=(
         *_MODEL,
         Column(name="score (count)", shown="Stretches"),
-        Column(name="score (mean)", shown="Mean of highest", style={"decimals": 3}),
+        Column(name="score (mean)", shown="Mean", style={"decimals": 3}),
         Column(name="score (max)", shown="Highest", style={"decimals": 3}),
         Column(name="device (distinctCount)", shown="Devices"),
     ),
@@ -102,18 +102,29 @@ _RINGS = Panel(
 )
 _VERSIONS = Panel(
     id=5,
-    kind="timeseries",
+    kind="table",
     title="Version in use",
-    about="Which version of its model scores each device; a step is a swap.",
+    about="Which version of which model scored each device last.",
     targets=(
         Target(
-            text=select('last("model_version")', SCORES, where=PICKED, by=["device"], every=INTERVAL),
-            alias="$tag_device",
+            text=select(
+                'last("model") AS "model", last("model_version") AS "version", last("score") AS "score"',
+                SCORES,
+                where=PICKED,
+                by=SCORES.tags,
+            ),
+            table=True,
         ),
     ),
     unit="none",
     empty=NO_SCORE,
-    style={"lineInterpolation": "stepAfter"},
+    columns=(
+        DEVICE,
+        Column(name="model", shown="Model"),
+        Column(name="version", shown="Version"),
+        Column(name="score", shown="Score", style={"decimals": 2}),
+        *SITE_EDGE,
+    ),
 )
 _RUNS = Panel(
     id=6,
@@ -138,18 +149,18 @@ _RUNS = Panel(
         Column(name="p_fail", shown="P(fails)", unit="percentunit"),
         Column(name="stop", shown="Advice", unit="bool_yes_no"),
         Column(name="step", shown="After step"),
+        *SITE_EDGE,
     ),
-    steps=(organized("Time"),),
 )
 
 MODELS = Board(
     uid="tocsin-models",
     title="Models",
-    about="Whether models still fit: how scores lie, by version, and what each version rings.",
+    about="Whether models still fit: how scores lie, by version, and what each version rings. A long time of a big "
+    "fleet takes InfluxDB long: pick devices then.",
     panels=(_LAY, _COURSE, _SCORES, _RINGS, _VERSIONS, _RUNS),
     variables=(
         *VARIABLES,
         Variable(name="device", label="Device", query=tag_values("device", LIVENESS, given=["site", "edge"])),
     ),
-    span="7d",
 )

@@ -8,6 +8,7 @@ from dashboards.grafana.query import Target
 from dashboards.grafana.shapes import Object, data_source
 
 BASE = "green"
+TIME = "Time"
 
 
 class Threshold(msgspec.Struct, frozen=True):
@@ -70,18 +71,18 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
             "datasource": data_source(),
             "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
             "targets": [_target(target, place) for place, target in enumerate(self.targets)],
-            "fieldConfig": {"defaults": self._defaults(), "overrides": [_override(each) for each in self.columns]},
+            "fieldConfig": {"defaults": self._defaults(), "overrides": self._overrides()},
             "options": _options(self.kind) | dict(self.options),
-            "transformations": list(self.steps),
+            "transformations": [*self.steps, *([_arranged(self.columns)] if self.kind == "table" else [])],
         }
-        told |= {"timeFrom": self.back, "hideTimeOverride": False} if self.back else {}
+        told |= {"timeFrom": self.back, "hideTimeOverride": self.kind == "stat"} if self.back else {}
         told |= {"repeat": self.repeat, "repeatDirection": "h", "maxPerRow": 2} if self.repeat else {}
         return told | ({"maxDataPoints": self.points} if self.points else {})
 
     def _defaults(self) -> Object:
         steps: list[Object] = [{"color": BASE, "value": None}]
         steps += [{"color": each.colour, "value": each.value} for each in self.thresholds]
-        color = {"mode": "thresholds"} if self.kind in {"stat", "state-timeline"} else {"mode": "palette-classic"}
+        color = {"mode": "thresholds" if self.kind == "stat" else "palette-classic"}
         return {
             "unit": self.unit,
             "noValue": self.empty,
@@ -90,6 +91,14 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
             "mappings": _mappings(self.words),
             "custom": _custom(self.kind) | dict(self.style),
         }
+
+    def _overrides(self) -> list[object]:
+        """In a table `empty` is for the whole of it, and not for a cell."""
+        cells: Object = {
+            "matcher": {"id": "byRegexp", "options": "/.*/"},
+            "properties": [{"id": "noValue", "value": ""}],
+        }
+        return [*([cells] if self.kind == "table" else []), *map(_override, self.columns)]
 
 
 def laid_out(panels: Sequence[Panel]) -> list[object]:
@@ -102,11 +111,6 @@ def laid_out(panels: Sequence[Panel]) -> list[object]:
         told.append(panel.as_json(x=x, y=y))
         x, line = x + panel.width, max(line, panel.height)
     return told
-
-
-def organized(*hidden: str) -> Object:
-    """The step that leaves columns out."""
-    return {"id": "organize", "options": {"excludeByName": dict.fromkeys(hidden, True)}}
 
 
 def renamed(pattern: str, name: str) -> Object:
@@ -124,6 +128,13 @@ def counted(*, by: Sequence[str], of: Mapping[str, Sequence[str]]) -> Object:
     fields: Object = {name: {"operation": "groupby", "aggregations": []} for name in by}
     fields |= {name: {"operation": "aggregate", "aggregations": list(each)} for name, each in of.items()}
     return {"id": "groupBy", "options": {"fields": fields}}
+
+
+def _arranged(columns: Sequence[Column]) -> Object:
+    """The step that puts columns in their order; time is shown where it is one of them."""
+    order = {column.name: place for place, column in enumerate(columns)}
+    hidden = {} if TIME in order else {TIME: True}
+    return {"id": "organize", "options": {"excludeByName": hidden, "indexByName": order}}
 
 
 def _target(target: Target, place: int) -> Object:
@@ -170,7 +181,7 @@ def _custom(kind: str) -> Object:
         case "timeseries":
             return {"drawStyle": "line", "lineWidth": 1, "showPoints": "auto", "spanNulls": False, "fillOpacity": 0}
         case "table":
-            return {"align": "auto", "filterable": True}
+            return {"align": "auto", "filterable": True, "inspect": True, "minWidth": 60}
         case "state-timeline":
             return {"fillOpacity": 70, "lineWidth": 0}
         case _:
@@ -189,5 +200,5 @@ def _options(kind: str) -> Object:
             return {"reduceOptions": calc, "colorMode": "value", "graphMode": "none", "textMode": "auto"}
         case "state-timeline":
             return {"showValue": "auto", "mergeValues": True, "rowHeight": 0.9, "legend": {"showLegend": False}}
-        case _:
-            return {}
+        case _:  # histogram
+            return {"legend": {"showLegend": False}}

@@ -3,7 +3,7 @@
 import msgspec
 
 from dashboards.grafana.board import Board, Variable, tag_values
-from dashboards.grafana.panel import Column, Panel, Threshold, organized
+from dashboards.grafana.panel import Column, Panel, Threshold
 from dashboards.grafana.query import INTERVAL, Target, picked, select
 from dashboards.grafana.words import RED, RUNNING, SITE_EDGE, SOURCE_STATES, UNKNOWN_ROWS
 from store.influx.table import ALL, DEAD, GAPS, PIPELINE, SOURCES
@@ -80,7 +80,6 @@ _WORKERS = Panel(
         Column(name="rate", shown="A second", style={"decimals": 1}),
         Column(name="dead", shown="Dead letters"),
     ),
-    steps=(organized("Time"),),
     back=RECENT,
 )
 _SOURCES = Panel(
@@ -102,7 +101,6 @@ _SOURCES = Panel(
         Column(name="state", shown="State", words=SOURCE_STATES, width=150),
         Column(name="detail", shown="Detail"),
     ),
-    steps=(organized("Time"),),
     back=LAST_STATES,
 )
 _LAG = _course(
@@ -110,7 +108,7 @@ _LAG = _course(
     "Lag",
     "Records on the bus that are not scored or stored yet. It should fall back after each outage.",
     'max("lag")',
-    "suffix: records",
+    "suffix:records",
     where=NO_EDGE,
     by=("role",),
     empty="no part has reported its lag",
@@ -120,7 +118,7 @@ _RATE = _course(
     "Rate of sinks and workers",
     "A sink's in lines a second, a worker's in inputs a second; one input carries many rows.",
     'mean("rate")',
-    "suffix: /s",
+    "suffix:/s",
     where=EACH,
     by=BY_ROLE,
     empty="no part has reported its rate",
@@ -130,7 +128,7 @@ _READ = _course(
     "Rows read by the edges",
     "Rows a second that each edge has put on its disk.",
     'non_negative_derivative(max("rows"), 1s)',
-    "suffix: rows/s",
+    "suffix:rows/s",
     where=EDGES,
     by=("instance",),
     empty="no edge was heard in this time",
@@ -140,7 +138,7 @@ _BACKLOG = _course(
     "Waiting at the edges",
     "Batches that an edge has kept and not sent yet, as it told with a batch; after an outage it is told belatedly.",
     'max("backlog")',
-    "suffix: batches",
+    "suffix:batches",
     where=EDGES,
     by=("instance",),
     empty="no edge was heard in this time",
@@ -162,11 +160,15 @@ _DEAD = Panel(
     title="Dead letters",
     about="Inputs that nobody could decode, score or store, kept with their reason: tocsin dead list.",
     targets=(
-        Target(text=select('sum("count")', DEAD, where=PICKED, by=["source"], every=INTERVAL), alias="$tag_source"),
+        Target(
+            text=select('sum("count")', DEAD, where=PICKED, by=["source"], every=INTERVAL, fill="0"),
+            alias="$tag_source",
+        ),
     ),
-    unit="suffix: inputs",
+    unit="suffix:inputs",
     empty="no dead letter in this time",
-    style={"drawStyle": "bars", "fillOpacity": 60},
+    style={"drawStyle": "bars", "fillOpacity": 60, "axisSoftMin": 0},
+    points=120,
 )
 _LOST = Panel(
     id=8,
@@ -179,9 +181,10 @@ _LOST = Panel(
             alias="$tag_edge",
         ),
     ),
-    unit="suffix: rows",
+    unit="suffix:rows",
     empty="no known gap in this time",
-    style={"drawStyle": "bars", "fillOpacity": 60},
+    style={"drawStyle": "bars", "fillOpacity": 60, "axisSoftMin": 0},
+    points=120,
 )
 _REASONS = Panel(
     id=9,
@@ -197,7 +200,8 @@ _REASONS = Panel(
     unit="string",
     empty="no dead letter in this time",
     columns=(
-        Column(name="source", shown="Source", width=140),
+        Column(name="Time", width=155),
+        Column(name="source", shown="Source", width=120),
         Column(name="reason", shown="Reason"),
         Column(name="count", shown="Inputs", unit="none", width=80),
     ),
@@ -221,11 +225,11 @@ _GAPS = Panel(
     unit="string",
     empty="no known gap in this time",
     columns=(
-        Column(name="Time", shown="From"),
-        Column(name="edge", shown="Edge", width=120),
-        Column(name="device", shown="Device", width=120),
-        Column(name="to", shown="To", unit="dateTimeAsIso"),
-        Column(name="lost", shown="Rows lost", unit="none", width=90, words=UNKNOWN_ROWS),
+        Column(name="Time", shown="From", width=155),
+        Column(name="to", shown="To", unit="dateTimeAsIso", width=155),
+        Column(name="edge", shown="Edge", width=110),
+        Column(name="device", shown="Device", width=100),
+        Column(name="lost", shown="Rows lost", unit="none", width=105, words=UNKNOWN_ROWS),
         Column(name="reason", shown="Reason"),
     ),
 )

@@ -9,7 +9,7 @@ from dashboards.grafana.files import BOARDS, influx_2
 from dashboards.grafana.marks import BoardForm, Form, Mark, RuleForm, SourceForm, digest
 from dashboards.grafana.rules import GROUPS
 from dashboards.grafana.server import OTHERS, Grafana, RefusedError, There
-from dashboards.grafana.shapes import DATA_SOURCE, FOLDER_TITLE, Object, Site
+from dashboards.grafana.shapes import DATA_SOURCE, FOLDER, FOLDER_TITLE, RULES, RULES_TITLE, Object, Site
 
 
 class Done(StrEnum):
@@ -57,7 +57,8 @@ def push(grafana: Grafana, site: Site, *, token: str = "", force: bool = False) 
 
     `token` is that of InfluxDB; `force` writes over what a person changed.
     """
-    yield Outcome(f"folder {FOLDER_TITLE}", Done.MADE if grafana.make_folder() else Done.SAME)
+    for uid, title in ((FOLDER, FOLDER_TITLE), (RULES, RULES_TITLE)):
+        yield Outcome(f"folder {title}", Done.MADE if grafana.make_folder(uid, title) else Done.SAME)
     yield from _source(grafana, site, token=token, force=force)
     boards = Shelf(BoardForm(), grafana.board, grafana.put_board)
     for board in BOARDS:

@@ -5,7 +5,7 @@ Nothing here may hold a `$` but the query: files put the environment in its plac
 
 import msgspec
 
-from dashboards.grafana.shapes import DATA_SOURCE, EXPRESSION, FOLDER, FOLDER_TITLE, Object, data_source
+from dashboards.grafana.shapes import DATA_SOURCE, EXPRESSION, RULES, RULES_TITLE, Object, data_source
 
 STEP_MS, POINTS = 10_000, 43_200
 QUERY, REDUCED, CONDITION = "A", "B", "C"
@@ -103,14 +103,14 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
         return {
             "orgId": 1,
             "name": self.name,
-            "folder": FOLDER_TITLE,
+            "folder": RULES_TITLE,
             "interval": f"{self.every_s}s",
             "rules": [rule.as_json(page) for rule in self.rules],
         }
 
     def as_api(self, page: str) -> list[Object]:
         """The rules as the HTTP API takes them, one by one."""
-        place: Object = {"folderUID": FOLDER, "ruleGroup": self.name, "orgID": 1, "isPaused": False}
+        place: Object = {"folderUID": RULES, "ruleGroup": self.name, "orgID": 1, "isPaused": False}
         return [rule.as_json(page) | place for rule in self.rules]
 
 

@@ -18,7 +18,7 @@ from grafana_client.api import GrafanaApi
 from grafana_client.client import GrafanaClientError, GrafanaException, GrafanaTimeoutError
 from niquests.exceptions import JSONDecodeError, RequestException
 
-from dashboards.grafana.shapes import FOLDER, FOLDER_TITLE, Object
+from dashboards.grafana.shapes import FOLDER, RULES, Object
 
 ANSWER_S = 4.0
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, SERVER = 401, 403, 404, 500
@@ -90,11 +90,11 @@ class Grafana:
             raise self._stranger()
         return str(found.get("version", "of an unknown version"))
 
-    def make_folder(self) -> bool:
-        """Make Tocsin's folder if it is missing; whether it was."""
-        if self._find("read folders", lambda: self._api.folder.get_folder(FOLDER)) is not None:
+    def make_folder(self, uid: str, title: str) -> bool:
+        """Make a folder if it is missing; whether it was."""
+        if self._find("read folders", lambda: self._api.folder.get_folder(uid)) is not None:
             return False
-        self._ask("make a folder", lambda: self._api.folder.create_folder(FOLDER_TITLE, uid=FOLDER))
+        self._ask("make a folder", lambda: self._api.folder.create_folder(title, uid=uid))
         return True
 
     def board(self, uid: str) -> There | None:
@@ -135,14 +135,14 @@ class Grafana:
             self._ask("write alert rules", lambda: rules.update_alertrule(uid, model, disable_provenance=True))
 
     def group(self, name: str) -> Object | None:
-        """A group of rules in Tocsin's folder."""
-        return self._find("read alert rules", lambda: self._api.alertingprovisioning.get_rule_group(FOLDER, name))
+        """A group of rules in the folder of rules."""
+        return self._find("read alert rules", lambda: self._api.alertingprovisioning.get_rule_group(RULES, name))
 
     def pace(self, name: str, every_s: int) -> None:
         """Set how often a group is judged."""
         asked = (self.group(name) or {}) | {"interval": every_s}
         rules = self._api.alertingprovisioning
-        self._ask("write alert rules", lambda: rules.update_rule_group(FOLDER, name, asked, disable_provenance=True))
+        self._ask("write alert rules", lambda: rules.update_rule_group(RULES, name, asked, disable_provenance=True))
 
     def source(self, uid: str) -> There | None:
         """A data source."""

@@ -8,6 +8,7 @@ Object: TypeAlias = dict[str, object]
 
 DATA_SOURCE = "tocsin-influxdb"  # UIDs: links and bookmarks of people hang on them
 FOLDER, FOLDER_TITLE = "tocsin", "Tocsin"
+RULES, RULES_TITLE = "tocsin-rules", "Tocsin rules"  # files name the folder of rules by title alone: it must be another
 TAG = "tocsin"
 EXPRESSION = "__expr__"
 PAGE = "http://localhost:8765"

@@ -2,7 +2,7 @@
 
 from dashboards.grafana.panel import Column, Word
 from store.influx.table import HEALTH_CODES
-from wire.messages import AlarmState, Health, Priority
+from wire.messages import AlarmState, Health, Priority, SourceStatus
 
 RED, ORANGE, YELLOW, BLUE, GREEN, GREY = "red", "orange", "yellow", "blue", "green", "text"
 PRIORITIES = {
@@ -23,7 +23,14 @@ STATES = {
     AlarmState.RETURNED: Word("returned-unacknowledged", "↩ Gone, not yet acknowledged", BLUE),
     AlarmState.NORMAL: Word("normal", "Over", GREEN),
 }
-SOURCE_STATES = (Word("connected", "● Connected", GREEN),)
+SOURCE_STATES = (
+    Word(SourceStatus.CONNECTED.value, "● Connected", GREEN),
+    Word(SourceStatus.STARTING.value, "◐ Starting", BLUE),
+    Word(SourceStatus.RETRYING.value, "↻ Trying again", ORANGE),
+    Word(SourceStatus.FAILED.value, "✕ Failed", RED),
+    Word(SourceStatus.ENDED.value, "○ Ended", GREY),
+    Word(SourceStatus.STOPPED.value, "○ Stopped", GREY),
+)
 UNKNOWN_ROWS = (Word("-1", "not known", GREY),)
 RUNNING = (Word("1", "● Running", GREEN), Word("0", "✕ Stopped", RED))
 HEALTH_BY_CODE = tuple(
@@ -34,6 +41,7 @@ _HERE = "var-device=${__data.fields.device}&var-site=${__data.fields.site}&var-e
 DEVICE = Column(
     name="device",
     shown="Device",
+    width=150,
     link=f"/d/tocsin-device/device?{_HERE}&${{__url_time_range}}",
     link_title="Show this device",
 )
@@ -46,4 +54,4 @@ STATE = Column(
     link="${page}/alarms",
     link_title="Answer on Tocsin's page",
 )
-SITE_EDGE = (Column(name="site", shown="Site", width=120), Column(name="edge", shown="Edge", width=140))
+SITE_EDGE = (Column(name="site", shown="Site", width=100), Column(name="edge", shown="Edge", width=130))

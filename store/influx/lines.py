@@ -15,9 +15,9 @@ from store.influx.table import (
     ACTIVE_ALARMS,
     ADVICE,
     ALARMS,
+    CHANNELS,
     CONTRIBUTION,
     CONTRIBUTIONS,
-    CONTRIBUTIONS_FROM,
     DEAD,
     DEVICE,
     EDGE,
@@ -40,6 +40,7 @@ from store.influx.table import (
 )
 from wire.messages import (
     FLOAT_CODES,
+    NEAR_LIMIT,
     NS_PER_S,
     Advice,
     Alarm,
@@ -126,7 +127,7 @@ class Lines:
         parts: list[bytes] = []
         for row, (value, written, at) in enumerate(zip(score, texts_of(score), texts_of(times), strict=True)):
             if written != NONE:
-                most = self._largest(scores, row) if value >= CONTRIBUTIONS_FROM else b""
+                most = self._largest(scores, row) if value >= NEAR_LIMIT else b""
                 parts += (head, written, most, tail, b" ", at, b"\n")
         return b"".join(parts)
 
@@ -163,6 +164,10 @@ class Lines:
             "state": alarm.state.value,
         }
         return self._line(ACTIVE_ALARMS, self._alarm_tags(alarm), fields, at_ns)
+
+    def channels(self, edge: str, device: str, names: str, *, at_ns: int) -> bytes:
+        """Which channels a device has at a wall time."""
+        return self._line(CHANNELS, {EDGE: edge, DEVICE: device}, {"names": names}, at_ns)
 
     def limit(self, edge: str, device: str, rule: str, limit: float, *, at_ns: int) -> bytes:
         """A limit of a channel at a wall time."""

@@ -11,7 +11,7 @@ from store.influx.errors import InfluxError, InfluxRefusedError
 from store.influx.health import SinkHealth
 from store.influx.lines import Lines
 from store.influx.sink import Feeds
-from store.influx.table import LIMITS_S, REPORT_S, REWRITE_S
+from store.influx.table import CHANNELS_S, REPORT_S, REWRITE_S
 from wire.messages import NS_PER_S
 from wire.ports import BusError
 
@@ -27,7 +27,7 @@ class Reporter:
     """Reads all alarms from their beginning in a group of its own, and writes beside the sink.
 
     `lag` asks the bus how many records the sink's group is behind, `others` for figures of other roles that only the
-    bus can tell, by role and instance; both may raise BusError. `limits` gives the lines of the limits at a time.
+    bus can tell, by role and instance; both may raise BusError. `channels` gives the lines about channels at a time.
     """
 
     def __init__(
@@ -38,22 +38,22 @@ class Reporter:
         lag: Callable[[], float],
         health: SinkHealth,
         others: Callable[[], Others] = dict,
-        limits: Callable[[Lines, int], bytes] = lambda _lines, _at_ns: b"",
+        channels: Callable[[Lines, int], bytes] = lambda _lines, _at_ns: b"",
         site: str,
         instance: str,
         rewrite_s: float = REWRITE_S,
         report_s: float = REPORT_S,
-        limits_s: float = LIMITS_S,
+        channels_s: float = CHANNELS_S,
     ) -> None:
         self._client = client
         self._alarms = alarms
         self._lag = lag
         self._health = health
         self._others = others
-        self._limits = limits
+        self._channels = channels
         self._lines = Lines(site)
         self._instance = instance
-        self._rewrite_s, self._report_s, self._limits_s = rewrite_s, report_s, limits_s
+        self._rewrite_s, self._report_s, self._channels_s = rewrite_s, report_s, channels_s
         self._board = Board()
         self._stretch, self._again = 0, 0.0
         self._before = (time.monotonic(), 0)
@@ -68,7 +68,7 @@ class Reporter:
         self._write(self._figures(running=False))
 
     def _run(self, stop: threading.Event) -> None:
-        reported = drawn = -float("inf")
+        reported = named = -float("inf")
         with self._alarms() as feed:
             while not stop.is_set():
                 records = feed.read(limit=READ, wait_s=WAIT_S)
@@ -81,9 +81,9 @@ class Reporter:
                 if now - reported >= self._report_s:
                     reported = now
                     self._write(self._figures(running=True) + self._of_others())
-                if now - drawn >= self._limits_s:
-                    drawn = now
-                    self._write(self._limits(self._lines, time.time_ns()))
+                if now - named >= self._channels_s:
+                    named = now
+                    self._write(self._channels(self._lines, time.time_ns()))
 
     def _rewrite(self, now: float) -> None:
         """Write all alarms once in each stretch of wall time, and what changed at once.

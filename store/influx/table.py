@@ -15,9 +15,8 @@ TAGS = (SITE, EDGE, DEVICE, RULE, PRIORITY, SOURCE, ROLE, INSTANCE)
 
 CONTRIBUTION = "c_"  # before a channel's name: its share of the score
 CONTRIBUTIONS = 5  # of a score, those of the largest absolute value
-CONTRIBUTIONS_FROM = 0.5  # no contributions are kept under this score; 1 is the model's limit
 REWRITE_S = 30  # active alarms are rewritten so often, on wall times that this divides
-LIMITS_S = 60  # limits of channels are rewritten so often
+CHANNELS_S = 60  # channels and their limits are rewritten so often
 REPORT_S = 10  # so often a role says how it is doing
 HEALTH_CODES: Mapping[Health, float] = {Health.RUNNING: 0.0, Health.OFF: 1.0, Health.LEARNING: 2.0, Health.SILENT: 3.0}
 
@@ -55,6 +54,9 @@ ACTIVE_ALARMS = Measurement(  # wall time
     fields=("active", "unacknowledged"),
     texts=("summary", "state"),
 )
+CHANNELS = Measurement(  # wall time; the channels of a device as a regular expression
+    name="channels", tags=(DEVICE, EDGE, SITE), texts=("names",)
+)
 LIMITS = Measurement(  # wall time; what the config says, of rule "limit:CHANNEL:HH", H, L or LL
     name="limits", tags=(DEVICE, EDGE, RULE, SITE), fields=("limit",)
 )
@@ -86,7 +88,20 @@ PIPELINE = Measurement(  # wall time; of role "edge": the edge's clock
 )
 MEASUREMENTS: Mapping[str, Measurement] = {
     each.name: each
-    for each in (READINGS, SCORES, ALARMS, ACTIVE_ALARMS, LIMITS, LIVENESS, ADVICE, GAPS, SOURCES, DEAD, PIPELINE)
+    for each in (
+        READINGS,
+        SCORES,
+        ALARMS,
+        ACTIVE_ALARMS,
+        CHANNELS,
+        LIMITS,
+        LIVENESS,
+        ADVICE,
+        GAPS,
+        SOURCES,
+        DEAD,
+        PIPELINE,
+    )
 }
 
 _TAKEN = frozenset({"", "time", *READINGS.tags})  # with a field of that name, a query for a tag would mean it

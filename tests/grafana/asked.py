@@ -18,7 +18,13 @@ BOARDS: Mapping[str, Json] = {
 }
 ALERTING = cast("Json", yaml.safe_load(FILES["alerting/tocsin.yaml"]))
 RULES: Mapping[str, Json] = {rule["title"]: rule for group in ALERTING["groups"] for rule in group["rules"]}
-PICKED = {"site": "hall", "edge": "edge-1", "device": "pump-1", "channel": "temperature"}
+PICKED = {
+    "site": "hall",
+    "edge": "edge-1",
+    "device": "pump-1",
+    "channel": "temperature",
+    "signals": "temperature|vibration",
+}
 _VARIABLE = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(\w+)")
 
 

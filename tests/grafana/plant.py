@@ -53,6 +53,7 @@ def lines(now_ns: int) -> bytes:
             ("archive", "all", {"running": 1.0}),
         ):
             written.append(encode.pipeline(role=role, instance=instance, figures=figures, at_ns=at_ns))
+        written.append(encode.channels("edge-1", "pump-1", "|".join(CHANNELS), at_ns=at_ns))
         for which, limit in (("HH", 85.0), ("H", 70.0)):
             rule = f"limit:temperature:{which}"
             written.append(encode.limit("edge-1", "pump-1", rule, limit, at_ns=at_ns))

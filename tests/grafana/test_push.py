@@ -42,7 +42,7 @@ def pushed(
 
 def test_the_first_push_makes_everything_and_the_second_writes_nothing(grafana: Grafana) -> None:
     assert set(pushed(grafana)) == {Done.MADE}
-    assert (len(grafana.boards), len(grafana.sources), len(grafana.folders)) == (4, 1, 1)
+    assert (len(grafana.boards), len(grafana.sources), len(grafana.folders)) == (4, 1, 2)
     assert len(grafana.rules) == sum(len(group.rules) for group in GROUPS)
     assert {board["folderUid"] for board in grafana.metas.values()} == {"tocsin"}
     grafana.writes.clear()

@@ -127,6 +127,7 @@ def test_every_message_is_found_under_the_names_of_the_table(client: InfluxClien
     client.write(b"".join(map(LINES.of, EACH)))
     client.write(LINES.active(alarm(), at_ns=AT, active=True))
     client.write(LINES.pipeline(role="sink", instance="i", at_ns=AT, figures=dict.fromkeys(FIGURES, 1.0)))
+    client.write(LINES.channels("edge-1", "pump-1", "flow|temperature", at_ns=AT))
     client.write(LINES.limit("edge-1", "pump-1", "limit:temperature:HH", 85.0, at_ns=AT))
     for name, kind in MEASUREMENTS.items():
         found = points(client, name)

@@ -249,12 +249,12 @@ def test_active_alarms_are_rewritten_while_they_stand_and_get_one_last_nought(cl
         lag=lambda: 7.0,
         health=health,
         others=lambda: {("stream", "worker-1"): {"lag": 3.0, "running": 1.0}},
-        limits=lambda lines, at_ns: lines.limit("edge-1", "pump", "limit:temperature:HH", 85.0, at_ns=at_ns),
+        channels=lambda lines, at_ns: lines.limit("edge-1", "pump", "limit:temperature:HH", 85.0, at_ns=at_ns),
         site="hall",
         instance="sink-1",
         rewrite_s=0.1,
         report_s=0.1,
-        limits_s=0.1,
+        channels_s=0.1,
     )
     bus.put(ALARMS, alarm(1, AlarmState.UNACKNOWLEDGED), key=key)
     bus.put(ALARMS, alarm(1, AlarmState.UNACKNOWLEDGED, "pump-2"), key=b"edge-1/pump-2/anomaly")
