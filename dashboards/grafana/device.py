@@ -39,7 +39,7 @@ _SIGNALS = Panel(
 _CHANNEL = Panel(
     id=2,
     kind="timeseries",
-    title="$channel and its limits",
+    title="Limits: $channel",
     about="Mean, lowest and highest value, and the limits from the config; one panel a channel that has limits.",
     targets=(
         Target(
@@ -65,7 +65,7 @@ _CHANNEL = Panel(
         ),
     ),
     unit="short",
-    empty="no value of this channel in this time",
+    empty="no value of this channel in this time, or no channel that has limits in the config",
     width=24,
     columns=(
         Column(name="highest", style={"custom.fillBelowTo": "lowest", "custom.fillOpacity": 25, "custom.lineWidth": 0}),
@@ -73,7 +73,6 @@ _CHANNEL = Panel(
         *(Column(name=name, style=_dashed(colour)) for name, colour in _LIMITS.items()),
     ),
     steps=(renamed("^limit:.*:(HH|H|L|LL)$", "$1"),),
-    style={"spanNulls": 300_000},
     repeat="channel",
 )
 _SCORE = Panel(
@@ -119,11 +118,14 @@ _LIVENESS = Panel(
     kind="state-timeline",
     title="Liveness",
     about="Running, off, learning or silent; a hole is a time in which its edge was not heard either.",
-    targets=(Target(text=select('last("code")', LIVENESS, where=PICKED, every=INTERVAL), alias="$device"),),
+    targets=(
+        Target(text=select('last("code")', LIVENESS, where=PICKED, every=INTERVAL, fill="null"), alias="$device"),
+    ),
     unit="none",
     empty="the device was not heard in this time",
     height=5,
     words=HEALTH_BY_CODE,
+    least="30s",
 )
 _LEARNT = Panel(
     id=6,

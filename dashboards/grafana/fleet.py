@@ -133,10 +133,11 @@ _COURSE = Panel(
     id=2,
     kind="state-timeline",
     title="Health over time",
-    about="Running, off, learning or silent, one line a device. Pick an edge above when there are many.",
+    about="Running, off, learning or silent; a hole is a time in which the edge was not heard either. Pick an edge "
+    "above when there are many devices.",
     targets=(
         Target(
-            text=select('last("code")', LIVENESS, where=PICKED, by=LIVENESS.tags, every=INTERVAL),
+            text=select('last("code")', LIVENESS, where=PICKED, by=LIVENESS.tags, every=INTERVAL, fill="null"),
             alias="$tag_device",
         ),
     ),
@@ -145,6 +146,8 @@ _COURSE = Panel(
     width=12,
     height=10,
     words=HEALTH_BY_CODE,
+    least="30s",
+    points=240,
 )
 _ACTIVE = _alarm_table(
     3,

@@ -27,13 +27,14 @@ def _course(
         about=about,
         targets=(
             Target(
-                text=select(what, PIPELINE, where=[*PICKED, where], by=by, every=INTERVAL, fill="none"),
+                text=select(what, PIPELINE, where=[*PICKED, where], by=by, every=INTERVAL, fill="null"),
                 alias=" ".join(f"$tag_{name}" for name in by),
             ),
         ),
         unit=unit,
         empty=empty,
-        style={"axisSoftMin": 0, "spanNulls": 60_000},
+        style={"axisSoftMin": 0},
+        least="30s",
     )
 
 
@@ -51,6 +52,7 @@ _RUNNING = Panel(
     unit="none",
     empty="no part has reported in this time: nothing is being stored",
     words=RUNNING,
+    least="30s",
     height=10,
 )
 _WORKERS = Panel(
@@ -177,7 +179,7 @@ _LOST = Panel(
     about="Rows known to be lost or thinned, by the time at which the gap begins.",
     targets=(
         Target(
-            text=select('sum("rows")', GAPS, where=[*PICKED, '"rows" > 0'], by=["edge"], every=INTERVAL),
+            text=select('sum("rows")', GAPS, where=[*PICKED, '"rows" > 0'], by=["edge"], every=INTERVAL, fill="0"),
             alias="$tag_edge",
         ),
     ),
@@ -214,7 +216,7 @@ _GAPS = Panel(
     targets=(
         Target(
             text=select(
-                '"edge", "device", "to_s" * 1000 AS "to", "rows" AS "lost", "reason"',
+                '"edge", "device", "to_s" - "from_s" AS "lasted", "rows" AS "lost", "reason"',
                 GAPS,
                 where=PICKED,
                 end="ORDER BY time DESC LIMIT 100",
@@ -226,10 +228,10 @@ _GAPS = Panel(
     empty="no known gap in this time",
     columns=(
         Column(name="Time", shown="From", width=155),
-        Column(name="to", shown="To", unit="dateTimeAsIso", width=155),
+        Column(name="lasted", shown="Lasted", unit="s", width=80),
         Column(name="edge", shown="Edge", width=110),
         Column(name="device", shown="Device", width=100),
-        Column(name="lost", shown="Rows lost", unit="none", width=105, words=UNKNOWN_ROWS),
+        Column(name="lost", shown="Rows lost", unit="none", width=95, words=UNKNOWN_ROWS),
         Column(name="reason", shown="Reason"),
     ),
 )

@@ -94,12 +94,14 @@ _EDGE_SILENT = Rule(
 _NO_SINK = Rule(
     uid="tocsin-sink-down",
     title="Nothing is stored",
-    query=select('sum("running")', PIPELINE, where=["\"role\" = 'sink'"], by=["site"], every=REPORTS, fill="0"),
-    back_s=DAY_S,  # a sink that ended within a day leaves stretches of 0, not a hole
+    query=select(
+        'moving_average(sum("running"), 2)', PIPELINE, where=["\"role\" = 'sink'"], by=["site"], every=REPORTS, fill="0"
+    ),
+    back_s=DAY_S,  # a sink that ended within a day leaves stretches of 0, not a hole; the newest has only just begun
     limit=HALF,
     over=HALF,
     side="lt",
-    wait="2m",  # a stretch that has only just begun may hold no report yet
+    wait="1m",
     missing="Alerting",
     summary="no sink runs: nothing is stored, and alarms here are not renewed",
     device="every device of the site",
