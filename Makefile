@@ -57,6 +57,7 @@ lock: $(VENV)/.dev  ## renew the locked dependencies
 	$(COMPILE) --extra all --extra build pyproject.toml -o locks/run.txt
 	$(COMPILE) --group dev --extra all --extra build pyproject.toml -o locks/dev.txt
 	$(COMPILE) --group edge-test --extra edge --extra build pyproject.toml -o locks/edge.txt
+	$(COMPILE) --extra edge --extra bus --extra build --constraint locks/run.txt pyproject.toml -o locks/edge-fleet.txt
 
 clean:  ## remove the environment and everything built
 	rm -rf $(VENV) $(VENV)-edge build dist .mypy_cache .ruff_cache .pytest_cache
