@@ -1,5 +1,6 @@
 """Sending everything to a running Grafana: twice is as once, and what a person changed stays as it is."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
@@ -10,6 +11,8 @@ from dashboards.grafana.marks import BoardForm, Form, Mark, RuleForm, SourceForm
 from dashboards.grafana.rules import GROUPS
 from dashboards.grafana.server import OTHERS, Grafana, RefusedError, There
 from dashboards.grafana.shapes import DATA_SOURCE, FOLDER, FOLDER_TITLE, RULES, RULES_TITLE, Object, Site
+
+STALE_S = 7  # for 5 s after a change Grafana goes on with what it knew of a data source
 
 
 class Done(StrEnum):
@@ -52,28 +55,43 @@ class Shelf(msgspec.Struct, frozen=True):
     put: Callable[[Object, There | None], None]
 
 
-def push(grafana: Grafana, site: Site, *, token: str = "", force: bool = False) -> Iterator[Outcome]:
-    """Send folder, data source, dashboards and rules, an outcome each. Raises GrafanaError.
+def push(
+    grafana: Grafana, site: Site, *, token: str = "", force: bool = False, wait: Callable[[float], object] = time.sleep
+) -> Iterator[Outcome]:
+    """Send folders, data source, dashboards and rules, an outcome each. Raises GrafanaError.
 
     `token` is that of InfluxDB; `force` writes over what a person changed.
     """
     for uid, title in ((FOLDER, FOLDER_TITLE), (RULES, RULES_TITLE)):
-        yield Outcome(f"folder {title}", Done.MADE if grafana.make_folder(uid, title) else Done.SAME)
-    yield from _source(grafana, site, token=token, force=force)
+        yield _folder(grafana, uid, title)
+    yield from _source(grafana, site, token=token, force=force, wait=wait)
     boards = Shelf(BoardForm(), grafana.board, grafana.put_board)
     for board in BOARDS:
         yield _settle(boards, board.as_json(site.page), f"dashboard {board.title}", force=force)
     rules = Shelf(RuleForm(), grafana.rule, grafana.put_rule)
     for group in GROUPS:
         new = grafana.group(group.name) is None
+        made = False
         for model in group.as_api(site.page):
-            yield _settle(rules, model, f"alert rule {model['title']}", force=force)
-        if new:
+            outcome = _settle(rules, model, f"alert rule {model['title']}", force=force)
+            made = made or outcome.done is Done.MADE
+            yield outcome
+        if new and made:
             grafana.pace(group.name, group.every_s)
             yield Outcome(f"group of rules {group.name}", Done.MADE, f"judged every {group.every_s} s")
 
 
-def _source(grafana: Grafana, site: Site, *, token: str, force: bool) -> Iterator[Outcome]:
+def _folder(grafana: Grafana, uid: str, title: str) -> Outcome:
+    try:
+        made = grafana.make_folder(uid, title)
+    except RefusedError as error:
+        return Outcome(f"folder {title}", Done.REFUSED, str(error))
+    return Outcome(f"folder {title}", Done.MADE if made else Done.SAME)
+
+
+def _source(
+    grafana: Grafana, site: Site, *, token: str, force: bool, wait: Callable[[float], object]
+) -> Iterator[Outcome]:
     shelf = Shelf(SourceForm(), grafana.source, grafana.put_source)
     model = influx_2(site, token)
     if not token:
@@ -84,7 +102,10 @@ def _source(grafana: Grafana, site: Site, *, token: str, force: bool) -> Iterato
     if trouble and token and outcome.done is Done.SAME:  # a secret cannot be read back; it may be an old one
         _put(shelf, model, grafana.source(DATA_SOURCE))
         outcome = Outcome(what, Done.CHANGED, "its token is the one given now")
-        trouble = grafana.trouble(DATA_SOURCE)
+    for _ in range(STALE_S if outcome.done is Done.CHANGED else 0):
+        if trouble:
+            wait(1.0)
+            trouble = grafana.trouble(DATA_SOURCE)
     yield outcome
     if trouble:
         remedy = "set TOCSIN_INFLUX_TOKEN and push again, or correct the address of InfluxDB with --influx"

@@ -29,6 +29,8 @@ class Grafana(ThreadingHTTPServer):
         self.folders: dict[str, Json] = {}
         self.writes: list[str] = []
         self.adds: Json = {}  # to every dashboard, as newer versions do
+        self.stale = 0  # how often a changed data source still is what it was
+        self.locks = False  # new rules are the API's alone, as in 9.3
         self.broken = 0  # a status that all is answered with
 
     @property
@@ -42,6 +44,8 @@ class Grafana(ThreadingHTTPServer):
         match method, kind, *names:
             case "GET", "folders", uid:
                 return _found(self.folders.get(uid))
+            case "POST", "folders" if body["title"] in {each["title"] for each in self.folders.values()}:
+                return 409, {"message": "a folder with the same name already exists"}
             case "POST", "folders":
                 self.folders[body["uid"]] = body
                 return 200, body
@@ -50,14 +54,19 @@ class Grafana(ThreadingHTTPServer):
                 return _found(board and {"dashboard": board, "meta": self.metas[uid]})
             case "POST", "dashboards", "db":
                 return self._board(body)
-            case "GET", "alert-rules", uid:
-                return _found(self.rules.get(uid))
+            case "GET", "alert-rules", uid:  # as Grafana 9 does
+                return (
+                    _found(self.rules.get(uid))
+                    if uid in self.rules
+                    else (500, {"message": "could not find alert rule"})
+                )
             case ("POST", "alert-rules") | ("PUT", "alert-rules", _):
                 return self._rule(body, disowned=disowned)
             case _, "folder", _, "rule-groups", name:
                 return self._group(method, name, body)
             case "GET", "datasources", "uid", uid, "health":
-                right = self.secrets.get(uid) == SECRET
+                self.stale = max(self.stale - 1, 0)
+                right = self.secrets.get(uid) == SECRET and not self.stale
                 return (
                     (200, {"status": "OK"}) if right else (400, {"status": "ERROR", "message": "unauthorized access"})
                 )
@@ -79,8 +88,10 @@ class Grafana(ThreadingHTTPServer):
         return 200, {"status": "success"}
 
     def _rule(self, body: Json, *, disowned: bool) -> tuple[int, Json]:
-        if self.rules.get(body["uid"], {}).get("provenance") == "file":
-            return 403, {"message": "cannot change provenance from 'file' to 'api'"}
+        before = self.rules.get(body["uid"], {}).get("provenance")
+        if before == "file" or (before == "api" and disowned):
+            return 500, {"message": f"cannot change provenance from '{before}'"}
+        disowned = disowned and not (self.locks and before is None)
         self.rules[body["uid"]] = body | {"id": 9, "provenance": "" if disowned else "api", "updated": "now"}
         self.paces.setdefault(body["ruleGroup"], 60)
         return 201, body
@@ -94,6 +105,7 @@ class Grafana(ThreadingHTTPServer):
     def _source(self, body: Json) -> tuple[int, Json]:
         if secret := body.pop("secureJsonData", {}):
             self.secrets[body["uid"]] = secret["httpHeaderValue1"]
+        self.stale = 3 if body["uid"] in self.sources else 0
         self.sources[body["uid"]] = body | {"id": 3, "orgId": 1, "readOnly": False}
         return 200, {"message": "ok"}
 

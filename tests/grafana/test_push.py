@@ -35,7 +35,7 @@ def pushed(
     """What became of what."""
     told: dict[Done, dict[str, str]] = {}
     with Client(grafana.url, token="admins") as client:
-        for outcome in push(client, site, token=token, force=force):
+        for outcome in push(client, site, token=token, force=force, wait=lambda _: None):
             told.setdefault(outcome.done, {})[outcome.what] = outcome.why
     return told
 
@@ -71,6 +71,14 @@ def test_what_viewers_pick_is_no_change(grafana: Grafana) -> None:
 def test_rules_are_left_to_people_and_not_locked(grafana: Grafana) -> None:
     pushed(grafana)
     assert {rule["provenance"] for rule in grafana.rules.values()} == {""}
+
+
+def test_rules_that_an_old_version_locks_are_renewed_all_the_same(grafana: Grafana) -> None:
+    grafana.locks = True
+    pushed(grafana)
+    assert {rule["provenance"] for rule in grafana.rules.values()} == {"api"}
+    assert LAG in pushed(grafana, site=MOVED)[Done.CHANGED]
+    assert set(pushed(grafana, site=MOVED)) == {Done.SAME}
 
 
 def test_a_dashboard_that_a_person_changed_stays_until_forced(grafana: Grafana) -> None:
@@ -120,7 +128,9 @@ def test_what_comes_from_files_is_left_to_the_files_even_when_forced(grafana: Gr
     grafana.metas["tocsin-fleet"]["provisioned"] = True
     grafana.rules["tocsin-lag"]["provenance"] = "file"
     grafana.sources["tocsin-influxdb"]["readOnly"] = True
+    grafana.folders["by chance"] = grafana.folders.pop("tocsin-rules")  # files name it by its title alone
     told = pushed(grafana, site=MOVED, force=True)[Done.REFUSED]
+    assert "the same name already exists" in told.pop("folder Tocsin rules")
     assert set(told) == {"dashboard Fleet overview", LAG, "data source Tocsin"}
     assert all("change that file" in why for why in told.values())
 
@@ -151,8 +161,11 @@ def test_a_change_between_reading_and_writing_is_not_written_over(grafana: Grafa
 
 
 def test_a_new_token_of_influxdb_is_brought_when_the_old_one_is_refused(grafana: Grafana) -> None:
-    assert "unauthorized access" in pushed(grafana, token="old")[Done.WARNED]["data source Tocsin"]
-    assert list(pushed(grafana)[Done.CHANGED]) == ["data source Tocsin"]
+    warned = pushed(grafana, token="old")[Done.WARNED]["data source Tocsin"]
+    assert warned.startswith("Grafana cannot use it (unauthorized access): set TOCSIN_INFLUX_TOKEN")
+    told = pushed(grafana)
+    assert list(told[Done.CHANGED]) == ["data source Tocsin"]
+    assert Done.WARNED not in told
     assert grafana.secrets == {"tocsin-influxdb": "Token right"}
     assert set(pushed(grafana, token="")) == {Done.SAME}
     assert grafana.secrets == {"tocsin-influxdb": "Token right"}
