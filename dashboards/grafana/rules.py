@@ -30,9 +30,10 @@ _KINDS = (  # the rule's name begins so: its cause, what to do
 
 
 def _by_rule(place: int) -> str:
-    """A template that says what is known of the kind of alarm."""
-    cases = [f'if match "^{kind[0]}" .Labels.rule }}}}{kind[place]}' for kind in _KINDS]
-    return "{{ " + "{{ else ".join(cases) + "{{ else }}See the alarm on the page.{{ end }}"
+    """A template that says what is known of the kind of alarm; Grafana also fills it in where there is no data."""
+    cases = [f'if match "^{kind[0]}" . }}}}{kind[place]}' for kind in _KINDS]
+    known = "{{ " + "{{ else ".join(cases) + "{{ else }}See the alarm on the page.{{ end }}"
+    return "{{ with .Labels.rule }}" + known + "{{ end }}"
 
 
 def _ringing(place: int, priorities: Sequence[Priority], wait: str) -> Rule:
