@@ -202,7 +202,7 @@ DEVICE = Board(
     uid="tocsin-device",
     title="Device",
     about="One device: what it sends, how odd that is and why, what rang, and what is missing.",
-    panels=(_SIGNALS, _SCORE, _SHARES, _CHANNEL, _LIVENESS, _LEARNT, _ALARMS, _GAPS),
+    panels=(_SIGNALS, _SCORE, _SHARES, _LIVENESS, _LEARNT, _CHANNEL, _ALARMS, _GAPS),
     variables=(
         *VARIABLES,
         Variable(

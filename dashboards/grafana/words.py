@@ -37,7 +37,7 @@ HEALTH_BY_CODE = tuple(
     Word(f"{code:g}", HEALTH[health].text, HEALTH[health].colour) for health, code in HEALTH_CODES.items()
 )
 
-_HERE = "var-device=${__data.fields.device}&var-site=${__data.fields.site}&var-edge=${__data.fields.edge}"
+_HERE = "&".join(f"var-{name}=${{__data.fields.{name}:percentencode}}" for name in ("device", "site", "edge"))
 DEVICE = Column(
     name="device",
     shown="Device",
