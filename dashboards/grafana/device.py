@@ -10,7 +10,7 @@ from dashboards.grafana.words import BLUE, HEALTH_BY_CODE, ORANGE, PRIORITY, RED
 from store.influx.table import ALARMS, CHANNELS, CONTRIBUTION, GAPS, LIMITS, LIVENESS, READINGS, SCORES
 
 PICKED = picked("site", "edge", "device")
-GAPS_OF_IT = (*picked("site", "edge"), """("device" =~ /^$device$/ OR "device" = '*')""")  # * is all of a source
+GAPS_OF_IT = (*picked("site", "edge"), f"({picked('device')[0]} OR \"device\" = '*')")  # * is all of a source
 NOTHING = "nothing of this device in this time"
 _EXTREMES = {"mean": "mean", "min": "lowest", "max": "highest"}
 _LIMITS = {"HH": RED, "H": ORANGE, "L": ORANGE, "LL": RED}

@@ -54,3 +54,9 @@ def test_a_rule_speaks_only_of_labels_that_its_query_gives(title: str) -> None:
     given = set(QUOTED.findall(rule["data"][0]["model"]["query"].rpartition("GROUP BY ")[2]))
     named = {name for text in rule["annotations"].values() for name in re.findall(r"\.Labels\.(\w+)", text)}
     assert named - given == set()
+
+
+@pytest.mark.parametrize("asked", ALL, ids=lambda asked: asked.where)
+def test_a_picked_name_is_put_into_a_pattern_with_its_signs_escaped(asked: Asked) -> None:
+    patterns = re.findall(r"=~ /([^/]+)/", asked.text)
+    assert not [name for each in patterns for name in re.findall(r"\$\w+|\$\{\w+\}", each)]
