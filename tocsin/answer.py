@@ -1,4 +1,4 @@
-"""`tocsin alarms`: what rings, and answering it, on a running or a stopped box."""
+"""`tocsin alarms`: what rings, and answering it, on a running or a stopped box, or on the bus of a fleet."""
 
 import time
 import uuid
@@ -10,8 +10,8 @@ import msgspec
 from edge.log import LocalLog
 from edge.logfile import LogError
 from tocsin.client import Client
-from tocsin.places import log_path
-from tocsin.reach import configured, reached
+from tocsin.places import is_fleet, log_path
+from tocsin.reach import configured, give_in, on_bus, reached
 from wire.messages import Action, Alarm, AlarmState, Verb
 from wire.ports import FullError
 from wire.settings import Loaded
@@ -25,7 +25,10 @@ class AnswerError(Exception):
 
 def listed(config: Path, *, active: bool) -> list[Told]:
     """Alarms, newest change first; `active`: those that still need a person. Raises ReachError."""
-    with reached(configured(config)) as box:
+    loaded = configured(config)
+    if is_fleet(loaded.config):
+        return [cast("Told", msgspec.to_builtins(alarm)) for alarm in on_bus(loaded, active=active)]
+    with reached(loaded) as box:
         if isinstance(box, Client):
             return cast("list[Told]", box.get("alarms", active="true" if active else ""))
         return [cast("Told", msgspec.to_builtins(alarm)) for alarm in box.alarms(active=active)]
@@ -37,6 +40,11 @@ def acknowledge(config: Path, alarm: str, *, who: str, why: str) -> str:
         msg = "an answer needs a name: --who"
         raise AnswerError(msg)
     loaded = configured(config)
+    if is_fleet(loaded.config):
+        standing = {a.id: a for a in on_bus(loaded, active=True) if a.state is not AlarmState.ACKNOWLEDGED}
+        found = _one(alarm, list(standing))
+        give_in(loaded, _action(standing[found], who=who, why=why))
+        return f"{found} acknowledged by {who}"
     with reached(loaded) as box:
         if isinstance(box, Client):
             told = cast("list[Told]", box.get("alarms", active="true"))
@@ -45,7 +53,7 @@ def acknowledge(config: Path, alarm: str, *, who: str, why: str) -> str:
             return f"{found} acknowledged by {who}"
         waiting = {a.id: a for a in box.alarms(active=True) if a.state is not AlarmState.ACKNOWLEDGED}
     found = _one(alarm, list(waiting))
-    _append(loaded, waiting[found], who=who, why=why)
+    _append(loaded, _action(waiting[found], who=who, why=why))
     return f"{found} will be acknowledged by {who} when the box starts"
 
 
@@ -57,11 +65,14 @@ def _one(wanted: str, ids: list[str]) -> str:
     raise AnswerError(f"{msg}; `tocsin alarms list` shows their ids")  # noqa: EM102, TRY003 -- both sentences end alike
 
 
-def _append(loaded: Loaded, alarm: Alarm, *, who: str, why: str) -> None:
-    action = Action(
+def _action(alarm: Alarm, *, who: str, why: str) -> Action:
+    return Action(
         id=uuid.uuid4().hex, edge=alarm.edge, device=alarm.device, rule=alarm.rule, verb=Verb.ACKNOWLEDGE,
         who=who, why=why, at_ns=time.time_ns(),
     )  # fmt: skip
+
+
+def _append(loaded: Loaded, action: Action) -> None:
     try:
         with LocalLog.of(log_path(loaded), loaded.config.edge) as log:
             log.append(action)

@@ -1,17 +1,24 @@
-"""Reaching a box from a command: its store while it is stopped, its API while it runs."""
+"""Reaching a box from a command: its store while it is stopped, its API while it runs; and a fleet by its bus."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bus.address import parse
 from store.box import DuckStore
 from store.errors import StoreError, StoreLockedError
+from store.influx.reading.book import Book
 from store.port import StoreFullError
 from tocsin.client import BoxError, Client
+from tocsin.inbox import CONFIRM_S, BusInbox
 from tocsin.options import PROBLEM, USAGE
-from tocsin.places import store_path
+from tocsin.places import is_fleet, store_path
+from wire.messages import Action, Alarm
+from wire.ports import BusError
 from wire.problem import SettingsError
 from wire.settings import Loaded, load
+from wire.topics import ALARMS
 
 
 class ReachError(Exception):
@@ -37,6 +44,9 @@ def configured(config: Path) -> Loaded:
 @contextmanager
 def reached(loaded: Loaded) -> Iterator[DuckStore | Client]:
     """The store of a stopped box, or the API of a running one. Raises ReachError, also for what either says inside."""
+    if is_fleet(loaded.config):
+        msg = f'bus = "{loaded.config.bus}" is a fleet\'s, and this asks a box: see the page of its tocsin serve'
+        raise WrongConfigError(msg)
     try:
         with ExitStack() as stack:
             yield _opened(loaded, stack)
@@ -57,3 +67,26 @@ def _running(loaded: Loaded, error: StoreLockedError) -> Client:
         msg = f"{error}; but none answers at {client.base}. Does it run with --no-page? Then stop it first"
         raise ReachError(msg) from error
     return client
+
+
+def on_bus(loaded: Loaded, *, active: bool) -> list[Alarm]:
+    """The newest state of each alarm that the bus of a fleet tells of, newest change first. Raises ReachError."""
+    from bus.history import history  # noqa: PLC0415 -- Kafka's client is loaded for a fleet alone
+
+    try:
+        book = Book(history(parse(loaded.config.bus, os.environ), ALARMS))
+    except BusError as error:
+        raise ReachError(str(error)) from error
+    return book.standing() if active else book.alarms()
+
+
+def give_in(loaded: Loaded, action: Action) -> None:
+    """Put what a person does on the bus of a fleet; it is there when this returns. Raises ReachError."""
+    from bus.publisher import KafkaPublisher  # noqa: PLC0415 -- see above
+
+    try:
+        address = parse(loaded.config.bus, os.environ)
+        with KafkaPublisher(address, client_id="tocsin-alarms", give_up_s=CONFIRM_S) as publisher:
+            BusInbox(publisher).append(action)
+    except BusError as error:
+        raise ReachError(str(error)) from error

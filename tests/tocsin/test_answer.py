@@ -6,6 +6,7 @@ from benchmarks.processes import until
 from edge.log import LocalLog
 from tests.tocsin.plant import DEADLINE_S, Up, tocsin, told, up
 from tocsin.places import log_path
+from tocsin.reach import WrongConfigError, reached
 from wire.settings import load
 
 
@@ -91,3 +92,10 @@ def test_a_box_that_cannot_be_found_is_a_sentence(tmp_path: Path) -> None:
     result = tocsin("alarms", "list", "-c", tmp_path / "none.toml")
     assert result.exit_code == 2
     assert "there is no such file" in result.stderr
+
+
+def test_a_fleet_is_no_box_that_can_be_asked(tmp_path: Path) -> None:
+    config = tmp_path / "tocsin.toml"
+    config.write_text('bus = "kafka://127.0.0.1:9092"\nstore = "influxdb://127.0.0.1:8086/plant"\n')
+    with pytest.raises(WrongConfigError, match="see the page of its tocsin serve"), reached(load(config)):
+        pass
