@@ -12,7 +12,7 @@ from tocsin.dashboards_commands import dashboards
 from tocsin.dead_commands import dead
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
 from tocsin.records import alarms, data, replay, simulate
-from tocsin.roles import edge, stream
+from tocsin.roles import edge, serve, stream
 from tocsin.store_commands import sink, store
 
 
@@ -121,7 +121,7 @@ def doctor(*, config: Path, as_json: bool) -> None:
     sys.exit(USAGE if "config" in bad else PROBLEM if bad else OK)
 
 
-for command in (edge, stream, sink, archive, store, simulate, replay, data, alarms, dead, dashboards):
+for command in (edge, stream, sink, archive, serve, store, simulate, replay, data, alarms, dead, dashboards):
     cli.add_command(command)
 
 

@@ -66,3 +66,18 @@ def stream(*, config: Path, creates: bool, partitions: int, replicas: int, insta
     from tocsin.stream_role import stream as role  # noqa: PLC0415
 
     sys.exit(run(config, partial(role, instance=instance), name="stream", vitals=vitals))
+
+
+@click.command()
+@CONFIG
+def serve(*, config: Path) -> None:
+    """Serve the page and the API of a fleet, on `console.listen`, with /healthz, /readyz and /metrics.
+
+    On another address than loopback only who knows TOCSIN_TOKEN comes in.
+
+    Example: tocsin serve -c tocsin.toml
+    """
+    from tocsin.fleet import run  # noqa: PLC0415
+    from tocsin.serve_role import serve as role  # noqa: PLC0415
+
+    sys.exit(run(config, role, name="serve", vitals=""))
