@@ -3,6 +3,7 @@
 import json
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -126,5 +127,11 @@ for command in (edge, stream, sink, archive, serve, store, simulate, replay, dat
 
 
 def main() -> None:
-    """Run the command."""
-    cli(prog_name="tocsin")
+    """Run the command; where its packages are not installed, as in the image of an edge, say which is missing."""
+    try:
+        cli(prog_name="tocsin")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if not package or find_spec(package) is not None:
+            raise  # a mistake of ours, not a package that is absent
+        stop(f"this needs the package {package}, which is not installed here: pip install 'tocsin[all]'", USAGE)

@@ -77,11 +77,12 @@ def test_the_edge_image_holds_all_that_an_edge_imports_and_no_science(tmp_path: 
     site = packages(tmp_path / "site", "edge-fleet.txt")
     environ = {**read(ENVIRON).services["edge"].environment, "PYTHONPATH": str(site)}
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: str) -> tuple[int, str, str]:
         command = [sys.executable, "-S", *arguments]
         done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
+        return done.returncode, done.stdout, done.stderr
 
-    assert run("-c", EDGE_ALONE) == "\n"
-    assert run("-m", "tocsin", "check", "-c", str(tmp_path / EDGE)) == f"{tmp_path / EDGE}: all is well\n"
+    assert run("-c", EDGE_ALONE) == (0, "\n", "")
+    assert run("-m", "tocsin", "check", "-c", EDGE) == (0, f"{EDGE}: all is well\n", "")
+    code, _, said = run("-m", "tocsin", "doctor", "-c", EDGE)
+    assert (code, said.startswith("tocsin: this needs the package duckdb, which is not installed here")) == (2, True)
