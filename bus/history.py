@@ -1,7 +1,7 @@
 """What a topic holds just now, from its first record to its last, outside any group of readers."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -14,7 +14,7 @@ READ, WAIT_S = 500, 0.05
 
 
 def history(address: Address, topic: str) -> Iterator[Record]:
-    """Every record that is on a topic now, partition by partition. Raises BusError."""
+    """Every record that is on a topic now, each partition in its order. Raises BusError."""
     settings = {**address.settings(), "group.id": "tocsin-look", "enable.auto.commit": False, "log_level": 0}
     try:
         consumer = Consumer({**settings, "auto.offset.reset": "earliest", "fetch.message.max.bytes": 8 << 20})
@@ -23,8 +23,8 @@ def history(address: Address, topic: str) -> Iterator[Record]:
         raise BusError(msg) from error
     try:
         there = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
-        for part in there:
-            yield from _partition(consumer, TopicPartition(topic, part))
+        bounds = {part: _bounds(consumer, TopicPartition(topic, part)) for part in there}
+        yield from _read(consumer, topic, {part: each for part, each in bounds.items() if each[0] < each[1]})
     except KafkaException as error:
         msg = f"{topic} cannot be read at {address.servers}: {error.args[0].str()}"
         raise BusError(msg) from error
@@ -32,25 +32,24 @@ def history(address: Address, topic: str) -> Iterator[Record]:
         consumer.close()
 
 
-def _partition(consumer: Consumer, place: TopicPartition) -> Iterator[Record]:
-    low, end = _bounds(consumer, place)
-    if low >= end:
-        return
-    consumer.assign([TopicPartition(place.topic, place.partition, low)])
-    heard = time.monotonic()
-    while True:
+def _read(consumer: Consumer, topic: str, bounds: Mapping[int, tuple[int, int]]) -> Iterator[Record]:
+    """Read all partitions at once: a broker that waits for more of one would let the next one wait."""
+    consumer.assign([TopicPartition(topic, part, low) for part, (low, _) in bounds.items()])
+    left, heard = set(bounds), time.monotonic()
+    while left:
         messages = consumer.consume(READ, WAIT_S)
         if messages:
             heard = time.monotonic()
         elif time.monotonic() - heard > TIMEOUT_S:
-            msg = f"{place.topic} cannot be read: no broker gives partition {place.partition}"
+            msg = f"{topic} cannot be read: no broker gives partition {min(left)}"
             raise BusError(msg)
         for message in messages:
             record = record_of(message)
-            if record is not None and record.offset < end:
+            if record is not None and record.offset < bounds[record.partition][1]:
                 yield record
-        if consumer.position([place])[0].offset >= end:
-            return
+        # Positions pass what a compacted topic has no more of, which no record tells.
+        places = consumer.position([TopicPartition(topic, part) for part in sorted(left)])
+        left -= {place.partition for place in places if place.offset >= bounds[place.partition][1]}
 
 
 def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:

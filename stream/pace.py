@@ -103,8 +103,12 @@ def silent_after_ns(pace: Pace, plan: Plan) -> int:
 
 
 def channels_silent_after_ns(pace: Pace, plan: Plan) -> I64:
-    """The same for each channel; one whose interval is not known or irregular has none unless configured."""
-    learnt = np.where(pace.interval_ns > 0, np.maximum(SILENT_NS, SILENT_INTERVALS * pace.interval_ns), NEVER)
+    """The same for each channel; one whose interval is not known or irregular has none unless configured.
+
+    Where nothing is said of a channel it is given as long as its device: else all of them ring before it does.
+    """
+    least = max(SILENT_NS, plan.device_silent_ns)
+    learnt = np.where(pace.interval_ns > 0, np.maximum(least, SILENT_INTERVALS * pace.interval_ns), NEVER)
     return np.where(plan.silent_ns > 0, plan.silent_ns, learnt)
 
 

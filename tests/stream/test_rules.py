@@ -133,6 +133,15 @@ def test_an_edge_that_is_always_slow_hides_no_silence_for_ever() -> None:
     assert line.steps("silent") == ["unacknowledged"]
 
 
+def test_a_device_that_may_be_silent_for_long_rings_once_and_not_for_each_of_its_channels() -> None:
+    line = Line(core(DeviceRule(match="*", silent_after_ns=30 * S)))
+    for second in range(60):
+        line.beat(second, frame("pump-1", [second], [(1.0 * second, 2.0 * second)], ("flow", "head")))
+    for second in range(60, 100):
+        line.beat(second)
+    assert [alarm.rule for alarm in line.alarms("silent")] == ["silent"]
+
+
 def test_an_irregular_device_is_not_called_silent_unless_configured() -> None:
     line = Line(core())
     at = np.cumsum(np.random.default_rng(1).exponential(5.0, 40))
