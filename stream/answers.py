@@ -6,10 +6,8 @@ from models.decide import Deciding
 from stream.alarms import WHOLE
 from stream.detectors import Detectors
 from stream.draft import Draft, Occasion
-from stream.inputs import origin_of
-from wire.messages import Action, DeadLetter, Outcome, Verb, Verdict
-
-_encoder = msgspec.msgpack.Encoder()
+from stream.inputs import origin_of, refused
+from wire.messages import Action, Outcome, Verb, Verdict
 
 
 def answer(item: Action | Verdict, draft: Draft, detectors: Detectors, out: list[Outcome]) -> None:
@@ -17,16 +15,7 @@ def answer(item: Action | Verdict, draft: Draft, detectors: Detectors, out: list
     at = Occasion(item.edge, origin_of(item, item.edge), out)
     reason = _tried(item, draft, detectors, at)
     if reason:
-        out.append(
-            DeadLetter(
-                origin=at.origin,
-                source=item.who,
-                reason=reason,
-                body=_encoder.encode(item),
-                t_ns=item.at_ns,
-                device=item.device,
-            )
-        )
+        out.append(refused(item, at.origin, item.who, reason, t_ns=item.at_ns, device=item.device))
 
 
 def _tried(item: Action | Verdict, draft: Draft, detectors: Detectors, at: Occasion) -> str:

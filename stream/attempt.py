@@ -1,7 +1,7 @@
 """Stepping the core over records of a log so that one bad record costs nobody else; knows no log and no bus."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from stream.core import Core, Outcomes
 from stream.inputs import Item, Unreadable, origin_of
@@ -9,6 +9,8 @@ from stream.state import CoreState
 from wire.envelope import Rejected, unpack_input
 from wire.messages import DeadLetter
 from wire.ports import Entry
+
+SAID = 500  # characters of a reason: it may quote what it stumbled over
 
 log = logging.getLogger(__name__)
 
@@ -20,13 +22,18 @@ def opened(entry: Entry) -> Item:
 
 
 def attempt(
-    core: Core, state: CoreState, entries: Sequence[Entry], *, now_ns: int
+    core: Core,
+    state: CoreState,
+    entries: Sequence[Entry],
+    *,
+    now_ns: int,
+    read: Callable[[Entry], Item] = opened,
 ) -> tuple[CoreState, Outcomes, list[str]]:
     """Step over all at once; if that fails, one by one, and what fails alone becomes a dead letter.
 
-    Returns the next state, what came of it, and why inputs failed, one reason each.
+    `read` opens a record. Returns the next state, what came of it, and why inputs failed, one reason each.
     """
-    items = [(entry.pos, opened(entry)) for entry in entries]
+    items = [(entry.pos, read(entry)) for entry in entries]
     try:
         return *core.step(state, items), []
     except Exception:
@@ -38,7 +45,7 @@ def attempt(
             state, outcomes = core.step(state, [item])
         except Exception as error:
             log.exception("the input at position %d cannot be worked on", entry.pos)
-            reasons.append(f"the core failed: {type(error).__name__}: {error}")
+            reasons.append(f"the core failed: {type(error).__name__}: {error}"[:SAID])
             outcomes = buried(item[1], entry, reasons[-1], now_ns=now_ns)
         parts.append(outcomes)
     return state, _together(parts), reasons

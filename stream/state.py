@@ -108,6 +108,16 @@ def split_key(key: str) -> list[str]:
     return [unquote(part) for part in key.split("/")]
 
 
+def is_key(name: str) -> bool:
+    """Whether a record can have this name.
+
+    >>> [is_key(name) for name in ("device/hall/pump", "lane/hall/0", "edge/hall", "models", "device/hall", "edge")]
+    [True, True, True, True, False, False]
+    """
+    kind, *names = name.split("/")
+    return {"device": 2, "edge": 1, "lane": 2, MODELS_KEY: 0}.get(kind) == len(names)
+
+
 def pack_device(device: Device) -> bytes:
     """A device's record."""
     parts = {name: (version, getattr(device, name)) for name, version in VERSIONS.items()}

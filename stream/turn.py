@@ -4,7 +4,6 @@ from itertools import chain
 
 from models.decide import Decision
 from stream.admission import admit, unplaceable
-from stream.alarms import WHOLE
 from stream.answers import answer
 from stream.attendant import Attendant
 from stream.chunk import chunks
@@ -12,13 +11,11 @@ from stream.claims import admitted, attend, grown, overfull
 from stream.detectors import Detectors, chosen
 from stream.draft import Draft, Occasion
 from stream.happenings import happen
-from stream.inputs import Item, Unreadable, origin_of
+from stream.inputs import BODY, Item, Unreadable, origin_of, refused
 from stream.plan import NEVER
 from stream.scoring import score
 from stream.visit import Visit, visit
 from wire.messages import Batch, DeadLetter, Frame, ModelChange, Outcome, Tick
-
-BODY = 64 * 1024  # bytes kept of what cannot be read
 
 
 class Turn:
@@ -43,10 +40,8 @@ class Turn:
             return
         self._judge()
         if isinstance(item, Unreadable):
-            clock_ns = max((edge.clock_ns for edge in self._draft.edges.values()), default=0)
-            size = len(item.body)
-            letter = DeadLetter(origin_of(item, ""), "inputs", item.reason, item.body[:BODY], size=size, t_ns=clock_ns)
-            out.append(letter)
+            body, size, t_ns = item.body[:BODY], len(item.body), self._clock_ns()
+            out.append(DeadLetter(origin_of(item, ""), "inputs", item.reason, body, size=size, t_ns=t_ns))
         elif isinstance(item, Tick):
             for name in sorted(self._draft.edges):
                 at = Occasion(name, origin_of(item, name), out)
@@ -55,6 +50,9 @@ class Turn:
             self._change_model(item, out)
         else:
             answer(item, self._draft, self._detectors, out)
+
+    def _clock_ns(self) -> int:
+        return max((edge.clock_ns for edge in self._draft.edges.values()), default=0)
 
     def outcomes(self) -> list[Outcome]:
         """Everything that came of the inputs, in their order."""
@@ -69,7 +67,7 @@ class Turn:
     def _batch(self, batch: Batch, at: Occasion) -> None:
         reason = unplaceable(batch)
         if reason:
-            at.out.append(DeadLetter(at.origin, batch.edge, reason, b"", device=WHOLE))
+            at.out.append(refused(batch, at.origin, "inputs", reason, t_ns=self._clock_ns()))
         elif admit(batch, at, self._draft):
             self.accepted.append(batch)
             self._devices(batch, at)
@@ -145,8 +143,7 @@ class Turn:
             self._draft.set_model(change.name, change.version)
             return
         reason = f"model {change.name!r} version {change.version} is not to be had"
-        body = f"{change.id} by {change.who}".encode()
-        out.append(DeadLetter(origin_of(change, ""), "models", reason, body, t_ns=change.at_ns))
+        out.append(refused(change, origin_of(change, ""), "models", reason, t_ns=change.at_ns))
 
 
 def _by_device(frames: tuple[Frame, ...]) -> dict[str, list[Frame]]:

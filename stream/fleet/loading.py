@@ -8,7 +8,7 @@ import faust
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream.fleet.records import MARKER, Records, collected, replay
+from stream.fleet.records import DAMAGED, MARKER, Live, Records, collected, replay
 from stream.fleet.settings import WorkerSettings
 from wire.topics import INPUTS, STATE
 
@@ -39,14 +39,19 @@ async def load(
     )
     await consumer.start()
     try:
-        lows = await consumer.beginning_offsets([TopicPartition(INPUTS, part) for part in parts])
+        inputs = [TopicPartition(INPUTS, part) for part in parts]
+        lows, tops = await consumer.beginning_offsets(inputs), await consumer.end_offsets(inputs)
         raw = await _read(consumer, ends)
     finally:
         await consumer.stop()
-    return {part: _loaded(part, raw[part], ends, lows, committed) for part in parts}
+    marked = {mark.partition: mark.offset for mark in marks}
+    return {
+        part: _loaded(part, raw[part], marked[part], (lows[place], tops[place]), committed.get(part))
+        for part, place in zip(parts, inputs, strict=True)
+    }
 
 
-async def _read(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> dict[int, dict[bytes, bytes]]:
+async def _read(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> dict[int, Live]:
     found: dict[int, list[tuple[bytes, bytes | None]]] = {place.partition: [] for place in ends}
     consumer.assign(list(ends))
     await consumer.seek_to_beginning(*ends)
@@ -58,18 +63,18 @@ async def _read(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) 
     return {part: replay(records) for part, records in found.items()}
 
 
-def _loaded(
-    part: int,
-    raw: Mapping[bytes, bytes],
-    ends: Mapping[TopicPartition, int],
-    lows: Mapping[TopicPartition, int],
-    committed: Mapping[int, int],
-) -> Loaded:
+def _loaded(part: int, raw: Live, epoch: int, there: tuple[int, int], committed: int | None) -> Loaded:
     records, foreign = collected(raw)
     for key in foreign:
         log.error("partition %d of %s has a record that is none of ours: %r", part, STATE, key[:80])
-    low, done = lows[TopicPartition(INPUTS, part)], committed.get(part, 0)
-    lost = low - done if part in committed and low > done else 0
+    for name, word in records.words.items():
+        if word == DAMAGED:
+            log.error("the record of %.200s in partition %d of %s is damaged: it starts cold", name, part, STATE)
+    low, end = there
+    done, known = committed or 0, records.next_offset
+    if committed is not None and done < known <= end:
+        done = known  # all that came of these is written down; only the acknowledgement is missing
+    lost = low - done if committed is not None and low > done else 0
     if lost:
         log.error("%d inputs of partition %d went by retention before they were scored", lost, part)
-    return Loaded(records, ends[TopicPartition(STATE, part)], max(low, done), lost)
+    return Loaded(records, epoch, max(low, done), lost)

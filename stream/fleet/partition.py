@@ -7,7 +7,8 @@ import msgspec
 from stream.attempt import attempt
 from stream.core import Core
 from stream.fleet.loading import Loaded
-from stream.fleet.records import Records
+from stream.fleet.reading import reader
+from stream.fleet.records import Records, done
 from stream.state import CoreState
 from wire.messages import Outcome
 from wire.ports import Entry
@@ -33,10 +34,11 @@ class Partition:
         self.epoch = loaded.epoch
         self.next_offset = loaded.next_offset
         self._core = core
+        self._read = reader(number)
         self._records: Records = loaded.records
         self.state: CoreState = core.load(loaded.records.words)
         self._records.words.clear()
-        self._dirty: dict[str, None] = {}
+        self._dirty: dict[str, None] = dict.fromkeys(sorted(loaded.records.torn))
 
     def work(self, entries: Sequence[Entry], *, now_ns: int) -> Worked:
         """Step over inputs. Raises OffsetError where some are missing; those seen before are left out."""
@@ -50,9 +52,13 @@ class Partition:
                 self.next_offset += 1
         if not fresh:
             return Worked((), 0, 0)
-        self.state, outcomes, reasons = attempt(self._core, self.state, fresh, now_ns=now_ns)
+        self.state, outcomes, reasons = attempt(self._core, self.state, fresh, now_ns=now_ns, read=self._read)
         self._dirty.update(dict.fromkeys(outcomes.changed))
         return Worked(outcomes.outcomes, outcomes.duplicates, len(reasons))
+
+    def done(self) -> bytes:
+        """What to write behind the words of a checkpoint."""
+        return done(self.epoch, self.next_offset)
 
     def unwritten(self) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
         """What to write down, as keys and words, and the keys to be erased after that; from then on it counts as done.
@@ -64,7 +70,7 @@ class Partition:
         for name, word in self._core.dump(self.state, list(self._dirty)).items():
             if word:
                 key, old = self._records.told(name, self.epoch)
-                words.append((key, word))
+                words.append((key, self._records.written(name, word)))
                 erased += old
             else:
                 erased += self._records.forgotten(name)

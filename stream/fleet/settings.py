@@ -26,9 +26,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     tick_s: float = 5.0
     held: int = 4000  # inputs worked on and not yet acknowledged, at most
     take: int = 200  # inputs a micro-batch, at most
+    at_once_bytes: int = 8 * 1024 * 1024  # of a micro-batch, at most, but for one input
     within_s: float = 0.02
     load_s: float = 60.0
-    step_s: float = 120.0
+    step_s: float = 300.0  # the largest input there may be, with rows far apart, was measured to take half of that
     assigned_s: float = 15.0  # a worker that the group has not taken in by then ends, and is started anew
     idle_s: float = 120.0  # one that was taken in and given nothing
 

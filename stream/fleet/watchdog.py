@@ -7,6 +7,7 @@ import msgspec
 from wire.ports import BusError
 
 Places = Mapping[int, tuple[int, int]]  # partition -> (committed offset, end)
+STUCK_S = 240.0  # longer than one input may take, else a large one would never be done
 
 
 class _Sight(msgspec.Struct):
@@ -19,7 +20,7 @@ class Watchdog:
     """Looks now and then, from a thread that no stuck loop can stop."""
 
     def __init__(
-        self, *, places: Callable[[], Places], mine: Callable[[], Collection[int]], stuck_s: float = 60.0
+        self, *, places: Callable[[], Places], mine: Callable[[], Collection[int]], stuck_s: float = STUCK_S
     ) -> None:
         self._places = places
         self._mine = mine

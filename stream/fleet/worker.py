@@ -9,21 +9,23 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import faust
 import msgspec
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP, EventT, StreamT
 
 from stream.core import Core
 from stream.fleet.loading import load
 from stream.fleet.outlet import parcels
 from stream.fleet.partition import Partition
+from stream.fleet.reading import Taken
+from stream.fleet.records import DONE
 from stream.fleet.settings import WorkerSettings
 from wire.envelope import pack
 from wire.messages import NS_PER_S, DeadLetter, Tick
-from wire.ports import Entry
 from wire.topics import ADVICE, ALARMS, DEAD, INPUTS, SCORES, STATE
 
 UNFORESEEN, STUCK, UNASSIGNED = 70, 71, 72  # exit codes
@@ -89,6 +91,8 @@ class Worker:
         try:
             await self._until(stop, started)
         finally:
+            # Cut off in its beginning, Faust leaves a thread that never ends.
+            await asyncio.wait({started}, timeout=self._settings.assigned_s)
             if started.done():
                 async with self._lock:
                     await self._checkpoint()
@@ -122,8 +126,9 @@ class Worker:
         self._stream = stream
         async for events in stream.noack_take(self._settings.take, within=self._settings.within_s):
             try:
-                async with self._lock:
-                    await asyncio.wait_for(self._handle(cast("Sequence[EventT[bytes]]", events)), self._settings.step_s)
+                for part in portions(cast("Sequence[EventT[bytes]]", events), self._settings.at_once_bytes):
+                    async with self._lock:
+                        await asyncio.wait_for(self._handle(part), self._settings.step_s)
             except BaseException as error:
                 # Faust would start the agent again and never hand these events out anew.
                 self._end(f"{type(error).__name__}: {error}", UNFORESEEN)
@@ -156,7 +161,7 @@ class Worker:
                 self._partitions[number] = Partition(number, loaded, self._core)
 
     async def _work(self, partition: Partition, events: Sequence[EventT[bytes]]) -> None:
-        entries = [Entry(event.message.offset, event.value or b"") for event in events]
+        entries = [Taken(event.message.offset, event.value or b"", event.key or b"") for event in events]
         worked = partition.work(entries, now_ns=self._clock_ns())
         sent = [
             await self._topics[parcel.topic].send(key=parcel.key, value=parcel.body)
@@ -188,6 +193,8 @@ class Worker:
             erased += [(number, key) for key in old]
             size += sum(len(word) for _, word in words)
             sent += [await states.send(key=key, value=word, partition=number) for key, word in words]
+            if words:
+                sent.append(await states.send(key=DONE, value=partition.done(), partition=number))
         await asyncio.gather(*sent)
         await asyncio.gather(*[await states.send(key=key, value=None, partition=part) for part, key in erased])
         held, self._held = self._held, []
@@ -216,7 +223,11 @@ class Worker:
 
     def _assigned(self) -> bool:
         """Whether the group has given this worker anything."""
-        assigned = frozenset(place.partition for place in self._app.consumer.assignment() if place.topic == INPUTS)
+        try:
+            given = self._app.consumer.assignment()
+        except ConsumerNotStarted:  # its thread takes a while on a machine with much to do
+            given = set()
+        assigned = frozenset(place.partition for place in given if place.topic == INPUTS)
         if assigned != self.health.assigned:
             self.health = msgspec.structs.replace(self.health, assigned=assigned)
         return bool(assigned)
@@ -224,6 +235,21 @@ class Worker:
     def _note(self, **more: int) -> None:
         counts = {name: getattr(self.health, name) + count for name, count in more.items()}
         self.health = msgspec.structs.replace(self.health, **counts)
+
+
+def portions(events: Sequence[EventT[bytes]], limit: int) -> Iterator[Sequence[EventT[bytes]]]:
+    """Events in stretches of about `limit` bytes: time and memory go by bytes, and a backlog has large batches."""
+    part: list[EventT[bytes]] = []
+    size = 0
+    for event in events:
+        more = len(event.value or b"")
+        if part and size + more > limit:
+            yield part
+            part, size = [], 0
+        part.append(event)
+        size += more
+    if part:
+        yield part
 
 
 def committed_offsets(app: faust.App, parts: set[int]) -> dict[int, int]:

@@ -1,4 +1,3 @@
-import msgspec
 import numpy as np
 import pytest
 
@@ -20,7 +19,9 @@ from tests.stream.plant import (
     score_times,
 )
 from wire.config import DeviceRule, Limits
+from wire.envelope import unpack_input
 from wire.messages import (
+    NEAR_LIMIT,
     Action,
     Event,
     Health,
@@ -89,9 +90,19 @@ def test_frames_of_one_channel_each_make_one_device_and_the_detector_waits_for_a
         names = ("a", "b", "c") if second > 3 else ("a", "b")
         line.beat(second, *[frame("mqtt", [second + i / 10], [float(i)], (name,)) for i, name in enumerate(names)])
     assert {s.channels for s in line.scores()} == {("a", "b", "c")}
-    contributions = np.frombuffer(line.scores()[-1].contributions, "<f4")
-    assert contributions.shape == (3,)
-    assert not np.isnan(contributions).any()
+
+
+def test_contributions_are_told_where_a_score_comes_near_the_limit_and_nowhere_else() -> None:
+    line = Line(core())
+    quiet = np.random.default_rng(3).normal(50, 1, (300, 3))
+    line.beat(0, frame("mqtt", range(300), quiet, ("a", "b", "c"), own=True))
+    line.beat(1, frame("mqtt", range(300, 303), np.full((3, 3), [50.0, 900.0, 50.0]), ("a", "b", "c"), own=True))
+    told = [(np.frombuffer(s.score, "<f4"), np.frombuffer(s.contributions, "<f4")) for s in line.scores()]
+    assert {bool(parts.size) for _, parts in told} == {False, True}
+    for score, parts in told:
+        assert bool((score >= NEAR_LIMIT).any()) == bool(parts.size)
+    score, parts = told[-1]
+    assert parts.reshape(len(score), 3)[-1].argmax() == 1
 
 
 def test_a_new_channel_restarts_only_the_detector() -> None:
@@ -174,8 +185,10 @@ def test_an_answer_to_nothing_or_given_twice_is_kept_with_its_reason() -> None:
         "'pump-1' has no learnt normal yet",
         "no device 'pump-1' of edge 'nowhere' is known",
     ]
-    body = msgspec.msgpack.decode(line.letters()[0].body)
-    assert (body["who"], body["rule"]) == ("anna", "silent")
+    letter = line.letters()[0]
+    kept = unpack_input(letter.body)
+    assert isinstance(kept, Action)
+    assert (kept.who, kept.rule, letter.size) == ("anna", "silent", len(letter.body))
 
 
 def test_a_verdict_stays_with_its_alarm() -> None:

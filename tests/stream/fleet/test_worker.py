@@ -13,6 +13,8 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from stream.attempt import attempt
 from stream.fleet.outlet import parcels
+from stream.fleet.reading import Taken, reader
+from stream.fleet.records import DONE, done, sealed
 from stream.fleet.settings import WorkerSettings
 from stream.fleet.worker import Worker
 from stream.inputs import Item, Unreadable
@@ -22,11 +24,11 @@ from tests.stream.fleet.script import day_core
 from tests.stream.plant import T0, lively_day
 from wire.envelope import pack, unpack_outcome
 from wire.messages import Alarm, Outcome
-from wire.ports import Entry
 from wire.topics import ADVICE, ALARMS, DEAD, INPUTS, SCORES, STATE
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 TOPICS = (INPUTS, STATE, SCORES, ALARMS, ADVICE, DEAD)
+KEY = b"hall"
 OUTLETS = (SCORES, ALARMS, ADVICE, DEAD)
 
 
@@ -36,8 +38,8 @@ def bodies(items: Sequence[Item]) -> list[bytes]:
 
 def expected(inputs: Sequence[bytes]) -> list[Outcome]:
     core = day_core()
-    entries = [Entry(pos, body) for pos, body in enumerate(inputs)]
-    return list(attempt(core, core.cold(), entries, now_ns=T0)[1].outcomes)
+    entries = [Taken(pos, body, KEY) for pos, body in enumerate(inputs)]
+    return list(attempt(core, core.cold(), entries, now_ns=T0, read=reader(0))[1].outcomes)
 
 
 def by_topic(outcomes: Sequence[Outcome]) -> dict[str, list[bytes]]:
@@ -62,7 +64,7 @@ class Plant:
         for future in admin.create_topics([NewTopic(name, 1, 1) for name in TOPICS]).values():
             future.result(10)
 
-    def put(self, inputs: Sequence[bytes], topic: str = INPUTS, key: bytes = b"hall") -> None:
+    def put(self, inputs: Sequence[bytes], topic: str = INPUTS, key: bytes = KEY) -> None:
         producer = Producer({"bootstrap.servers": self.servers})
         for body in inputs:
             producer.produce(topic, key=key, value=body, partition=0)
@@ -166,11 +168,38 @@ def test_a_damaged_record_of_the_state_starts_that_device_cold_and_rings(broker:
         plant.until_committed(100)
     key = next(key for key, _ in reversed(plant.records(STATE)) if key.startswith(b"device/hall/pump-1@"))
     plant.put([b"damaged"], topic=STATE, key=key)
+    plant.put([done(0, 0)], topic=STATE, key=DONE)
     plant.put(inputs[100:])
     with working(plant):
         plant.until_committed(len(inputs))
     alarms = [unpack_outcome(body) for body in plant.bodies(ALARMS)]
     assert any(isinstance(alarm, Alarm) and alarm.device == "pump-1" and alarm.rule == "state-lost" for alarm in alarms)
+
+
+def test_a_worker_told_to_end_while_it_begins_ends(broker: Kafka) -> None:
+    with working(Plant(broker, "brief")) as worker:
+        assert worker.health.taken == 0
+
+
+def test_a_checkpoint_cut_off_in_the_middle_does_not_count(broker: Kafka) -> None:
+    plant, inputs = Plant(broker, "torn"), bodies(lively_day(4))
+    plant.put(inputs[:100])
+    with working(plant):
+        plant.until_committed(100)
+    for name in ("device/hall/pump-1", "edge/hall"):
+        key = next(key for key, _ in reversed(plant.records(STATE)) if key.startswith(f"{name}@".encode()))
+        plant.put([sealed(name, ahead(inputs[:150], name))], topic=STATE, key=key)
+    plant.put(inputs[100:])
+    with working(plant):
+        plant.until_committed(len(inputs))
+    assert {name: plant.bodies(name) for name in OUTLETS} == by_topic(expected(inputs))
+
+
+def ahead(inputs: Sequence[bytes], name: str) -> bytes:
+    """The record that a worker would write after these inputs."""
+    core = day_core()
+    entries = [Taken(pos, body, KEY) for pos, body in enumerate(inputs)]
+    return core.dump(attempt(core, core.cold(), entries, now_ns=T0, read=reader(0))[0])[name]
 
 
 def test_a_worker_killed_again_and_again_loses_nothing_and_repeats_are_equal(broker: Kafka) -> None:
