@@ -19,6 +19,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "worker": "benchmarks.worker",
     "alarm": "benchmarks.alarm",
     "sink": "benchmarks.sink",
+    "poison": "benchmarks.poison.campaign",
     "soak": "benchmarks.soak.campaign",
     "skab": "benchmarks.skab_line",
     "machines": "benchmarks.detection.machines",

@@ -105,11 +105,14 @@ def retry(config: Path, name: str) -> str:
     if not one.is_whole:
         msg = f"{name} cannot be given in again: {len(one.letter.body)} of its {one.letter.size} bytes were kept"
         raise NoRetryError(msg)
-    if isinstance(still := unpack_input(one.letter.body), Rejected):
-        msg = f"{name} would only die again: {still.reason}"
+    item = unpack_input(one.letter.body)
+    if isinstance(item, Rejected):
+        msg = f"{name} would only die again: {item.reason}"
         raise NoRetryError(msg)
-    _give_in(parse(loaded.config.bus, os.environ), one)
-    return f"{name} was given in again as an input of {one.letter.origin.edge or 'no edge'}"
+    # Its own edge's key, whatever it came under: there its devices are.
+    edge = str(getattr(item, "edge", "") or one.letter.origin.edge)
+    _give_in(parse(loaded.config.bus, os.environ), one, edge.encode())
+    return f"{name} was given in again as an input of {edge or 'no edge'}"
 
 
 def _on_bus(address: Address) -> Iterator[Letter]:
@@ -121,7 +124,7 @@ def _on_bus(address: Address) -> Iterator[Letter]:
             yield Letter(f"{record.partition}-{record.offset}", letter)
 
 
-def _give_in(address: Address, one: Letter) -> None:
+def _give_in(address: Address, one: Letter, key: bytes) -> None:
     from bus.publisher import KafkaPublisher  # noqa: PLC0415 -- see above
 
     told, ended = list[str](), threading.Event()
@@ -131,7 +134,7 @@ def _give_in(address: Address, one: Letter) -> None:
         ended.set()
 
     with KafkaPublisher(address, client_id="tocsin-dead", give_up_s=CONFIRM_S) as bus:
-        bus.publish(INPUTS, one.letter.origin.edge.encode(), one.letter.body, done)
+        bus.publish(INPUTS, key, one.letter.body, done)
         if not ended.wait(CONFIRM_S + 5) or told[0]:
             msg = f"no broker took it: {told[0] if told else 'no answer'}"
             raise BusError(msg)
