@@ -14,7 +14,7 @@ READ, WAIT_S = 500, 0.05
 
 
 def history(address: Address, topic: str) -> Iterator[Record]:
-    """Every record that is on a topic now, each partition in its order. Raises BusError."""
+    """Every record that is on a topic now, in order in each partition. Raises BusError."""
     settings = {**address.settings(), "group.id": "tocsin-look", "enable.auto.commit": False, "log_level": 0}
     try:
         consumer = Consumer({**settings, "auto.offset.reset": "earliest", "fetch.message.max.bytes": 8 << 20})
@@ -24,7 +24,7 @@ def history(address: Address, topic: str) -> Iterator[Record]:
     try:
         there = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
         bounds = {part: _bounds(consumer, TopicPartition(topic, part)) for part in there}
-        yield from _read(consumer, topic, {part: each for part, each in bounds.items() if each[0] < each[1]})
+        yield from _read(consumer, topic, {part: both for part, both in bounds.items() if both[0] < both[1]})
     except KafkaException as error:
         msg = f"{topic} cannot be read at {address.servers}: {error.args[0].str()}"
         raise BusError(msg) from error
@@ -33,9 +33,9 @@ def history(address: Address, topic: str) -> Iterator[Record]:
 
 
 def _read(consumer: Consumer, topic: str, bounds: Mapping[int, tuple[int, int]]) -> Iterator[Record]:
-    """Read all partitions at once: a broker that waits for more of one would let the next one wait."""
+    """All partitions at once: one after another would each wait for its first answer."""
     consumer.assign([TopicPartition(topic, part, low) for part, (low, _) in bounds.items()])
-    left, heard = set(bounds), time.monotonic()
+    left, heard = {part: end for part, (_, end) in bounds.items()}, time.monotonic()
     while left:
         messages = consumer.consume(READ, WAIT_S)
         if messages:
@@ -47,9 +47,9 @@ def _read(consumer: Consumer, topic: str, bounds: Mapping[int, tuple[int, int]])
             record = record_of(message)
             if record is not None and record.offset < bounds[record.partition][1]:
                 yield record
-        # Positions pass what a compacted topic has no more of, which no record tells.
-        places = consumer.position([TopicPartition(topic, part) for part in sorted(left)])
-        left -= {place.partition for place in places if place.offset >= bounds[place.partition][1]}
+        for place in consumer.position([TopicPartition(topic, part) for part in left]):
+            if place.offset >= left[place.partition]:
+                del left[place.partition]
 
 
 def _bounds(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
