@@ -8,9 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from store.sets import Place
-from wire.messages import Frame, Scores
-
-NEAR_LIMIT = 0.5  # contributions are kept from this score on; 1.0 is the model's limit
+from wire.messages import NEAR_LIMIT, Frame, Scores
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -93,7 +91,7 @@ def _contributions(
     lists: list[pa.Array] = []
     for scorer, score, t_ns, s in said:
         near = score >= NEAR_LIMIT
-        count = int(near.sum())
+        count = int(near.sum()) if s.contributions else 0
         if count:
             channels = len(s.channels)
             parts = np.frombuffer(s.contributions, "<f4").reshape(len(score), channels)[near]

@@ -12,7 +12,7 @@ from stream.draft import Draft
 from stream.phrase import quantity
 from stream.plan import Plan
 from stream.visit import Gathered, Visit
-from wire.messages import Health, Liveness, Scores
+from wire.messages import NEAR_LIMIT, Health, Liveness, Scores
 
 TOP = 5  # channels whose contributions an alarm carries
 NAMED = 0.1  # share of the score from which a channel is named in its summary
@@ -41,6 +41,7 @@ def conclude(each: Visit, live: Scored | None, late: Scored | None, draft: Draft
 
 def _say(each: Visit, device: Device, rows: Gathered, scored: Scored, *, late: bool) -> None:
     begin = rows.rows - scored.score.size
+    near = bool((scored.score >= NEAR_LIMIT).any())
     each.at.out.append(
         Scores(
             origin=each.at.origin,
@@ -51,7 +52,7 @@ def _say(each: Visit, device: Device, rows: Gathered, scored: Scored, *, late: b
             channels=device.channels,
             t_ns=rows.t_ns[begin:].astype("<i8", copy=False).tobytes(),
             score=scored.score.astype("<f4", copy=False).tobytes(),
-            contributions=scored.contributions.astype("<f4", copy=False).tobytes(),
+            contributions=scored.contributions.astype("<f4", copy=False).tobytes() if near else b"",
             late=late,
         )
     )

@@ -10,7 +10,18 @@ from typing import Literal
 import msgspec
 
 from wire.numbers import NS_PER_S, Count, Int64
-from wire.outcomes import Advice, Alarm, AlarmState, DeadLetter, Health, Liveness, Origin, Priority, Scores
+from wire.outcomes import (
+    NEAR_LIMIT,
+    Advice,
+    Alarm,
+    AlarmState,
+    DeadLetter,
+    Health,
+    Liveness,
+    Origin,
+    Priority,
+    Scores,
+)
 from wire.readings import (
     FLOAT_CODES,
     Batch,
@@ -31,6 +42,7 @@ from wire.readings import (
 
 __all__ = [
     "FLOAT_CODES",
+    "NEAR_LIMIT",
     "NS_PER_S",
     "Action",
     "Advice",

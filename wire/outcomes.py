@@ -15,10 +15,14 @@ class Origin(msgspec.Struct, frozen=True):
     seq: Count
 
 
+NEAR_LIMIT = 0.5  # of a score: contributions are told of from here on
+
+
 class Scores(msgspec.Struct, frozen=True, omit_defaults=True, tag="scores"):
     """How odd n grid rows of one device were; 1.0 is the model's limit, NaN while it learns.
 
-    `t_ns`: int64 x n; `score`: float32 x n; `contributions`: float32 x n x c, row-major, summing to the score.
+    `t_ns`: int64 x n; `score`: float32 x n; `contributions`: float32 x n x c, row-major, summing to the score, or
+    nothing where no score is NEAR_LIMIT: nearly always, and they would be most of the bytes.
     """
 
     origin: Origin
@@ -35,7 +39,8 @@ class Scores(msgspec.Struct, frozen=True, omit_defaults=True, tag="scores"):
     def __post_init__(self) -> None:
         """Refuse scores whose parts do not fit together."""
         rows, rest = divmod(len(self.t_ns), 8)
-        if rest or len(self.score) != 4 * rows or len(self.contributions) != 4 * rows * len(self.channels):
+        told = 4 * rows * len(self.channels) if self.contributions else 0
+        if rest or len(self.score) != 4 * rows or len(self.contributions) != told:
             msg = f"scores of {self.device!r}: times, scores and contributions do not fit"
             raise ValueError(msg)
 
