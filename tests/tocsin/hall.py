@@ -85,7 +85,7 @@ class Hall:
 
     def rows(self, device: str) -> int:
         """Rows of a device that are stored."""
-        return next((found.rows for found in self.box.reader.devices() if found.device == device), 0)
+        return next((found.rows or 0 for found in self.box.reader.devices() if found.device == device), 0)
 
     def letters(self, words: str, source: str = "") -> list[DeadLetter]:
         """Dead letters whose reason holds these words, newest first."""
