@@ -23,6 +23,7 @@ from confluent_kafka.admin import AdminClient
 from benchmarks.processes import until
 from benchmarks.report import Figure, figure
 from bus.address import Address
+from bus.publisher import KafkaPublisher
 from bus.topics import Topics, layouts
 from models.online import Online
 from stream.attempt import attempt
@@ -150,7 +151,8 @@ def _bare(servers: str, group: str) -> dict[str, float]:
 def _worker(servers: str, group: str) -> dict[str, float]:
     """The worker as it is, from its first input to the acknowledgement of the last."""
     core = _core()
-    worker = Worker(WorkerSettings(servers=servers, group=group, take=TAKE), core=core)
+    bus = KafkaPublisher(Address(servers=servers), client_id="bench")
+    worker = Worker(WorkerSettings(servers=servers, group=group, take=TAKE), core=core, bus=bus)
     stop, times = threading.Event(), dict[str, float]()
 
     def watch() -> None:
@@ -164,8 +166,9 @@ def _worker(servers: str, group: str) -> dict[str, float]:
 
     thread = threading.Thread(target=watch)
     thread.start()
-    worker.run(stop)
-    thread.join()
+    with bus:
+        worker.run(stop)
+        thread.join()
     return times
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from bus.address import Address
 from bus.lag import GroupLag
+from bus.publisher import KafkaPublisher
 from bus.topics import Topics
 from models.online import Online
 from stream.core import Core
@@ -31,7 +32,8 @@ def stream(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str 
     for chatty in ("faust", "mode", "aiokafka"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     core = Core(loaded.config, Shelf([Online()]))
-    worker = Worker(settings_of(address, instance=instance), core=core)
+    bus = stack.enter_context(KafkaPublisher(address, client_id=f"{GROUP}-{instance}"))
+    worker = Worker(settings_of(address, instance=instance), core=core, bus=bus)
     lag = GroupLag(address)
 
     def places() -> Places:

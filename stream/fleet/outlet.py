@@ -15,11 +15,12 @@ NAMED = 200  # characters of a name that is told of
 
 
 class Parcel(msgspec.Struct, frozen=True):
-    """One record to be sent."""
+    """One record to be sent; the key chooses the partition where none is given."""
 
     topic: str
     key: bytes
     body: bytes
+    partition: int = -1
 
 
 def parcels(outcomes: Iterable[Outcome]) -> Iterator[Parcel]:

@@ -11,6 +11,8 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from bus.address import Address
+from bus.publisher import KafkaPublisher
 from stream.attempt import attempt
 from stream.fleet.outlet import parcels
 from stream.fleet.reading import Taken, reader
@@ -113,16 +115,17 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 def working(plant: Plant) -> Iterator[Worker]:
     ends: list[str] = []
     settings = WorkerSettings(servers=plant.servers, group=plant.group, take=50, checkpoint_s=0.2)
-    worker = Worker(settings, core=day_core(), clock_ns=lambda: T0, end=lambda why, _: ends.append(why))
     stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(stop,))
-    thread.start()
-    try:
-        yield worker
-    finally:
-        stop.set()
-        thread.join(30)
-        assert not thread.is_alive()
+    with KafkaPublisher(Address(servers=plant.servers), client_id=plant.group) as bus:
+        worker = Worker(settings, core=day_core(), bus=bus, clock_ns=lambda: T0, end=lambda why, _: ends.append(why))
+        thread = threading.Thread(target=worker.run, args=(stop,))
+        thread.start()
+        try:
+            yield worker
+        finally:
+            stop.set()
+            thread.join(30)
+            assert not thread.is_alive()
     assert ends == []
 
 
