@@ -1,6 +1,6 @@
 """Which stretches of a log go late, and what of it is in a reader's hands; knows no file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -21,7 +21,7 @@ class Hands(msgspec.Struct):
         [(30, 50), (90, 9223372036854775807)]
         """
         unread = [(max(first, self.late), last) for first, last in late if last > self.late]
-        return [*unread, (self.live, EVER)]
+        return sorted([*unread, *live_parts(self.live, late)])
 
 
 def next_live(after: int, late: Sequence[Stretch]) -> Stretch:
@@ -36,3 +36,14 @@ def next_live(after: int, late: Sequence[Stretch]) -> Stretch:
             return after, first
         after = max(after, last)
     return after, EVER
+
+
+def live_parts(after: int, late: Sequence[Stretch]) -> Iterator[Stretch]:
+    """Every stretch past a position that does not go late; the last has no end.
+
+    >>> list(live_parts(5, [(10, 20), (20, 50)]))
+    [(5, 10), (50, 9223372036854775807)]
+    """
+    while after < EVER:
+        begin, after = next_live(after, late)
+        yield begin, after

@@ -16,7 +16,7 @@ import msgspec
 from edge import memory, records
 from edge.bounds import Bounds
 from edge.clock import Clock, SystemClock
-from edge.hands import EVER, Hands, next_live
+from edge.hands import EVER, Hands, live_parts, next_live
 from edge.lane import Delivered, Group, Lane
 from edge.laying import write
 from edge.logfile import DiskError, LogError, open_file, transaction, translated
@@ -198,21 +198,22 @@ class LocalLog:
             return []
 
     def begin_late(self, older_ns: int) -> bool:
-        """If the oldest record that nobody has read is older, let all that waits go late; whether it does.
+        """If the oldest live record that nobody has read is older, let all live ones go late; whether they do.
 
         What follows is a lane of its own, and what goes late ends the lane that it was numbered in. Raises LogError.
         """
-        with self._news:
-            where = (self._hands.live, self._last_pos)
-            first_ns = records.first_clock_ns(self._connection(), where)
+        with self._reading() as db:
+            parts = live_parts(self._hands.live, self._lane.late)
+            going = [(first, min(last, self._last_pos)) for first, last in parts if self._hands.late <= first]
+            waiting = (records.first_clock_ns(db, where) for where in going)
+            first_ns = next((at_ns for at_ns in waiting if at_ns is not None), None)
             if first_ns is None or self._clock.now_ns() - first_ns <= older_ns:
                 return False
-            late = (*self._lane.late, where)
+            late = tuple(sorted((*self._lane.late, *(where for where in going if where[0] < where[1]))))
             lane = msgspec.structs.replace(self._lane, log=self._new_lane(), seq=0, late=late)
-            with self._writing() as db:
-                memory.save(db, lane)
+            with self._writing() as writing:
+                memory.save(writing, lane)
             self._lane = lane
-            self._hands.live = self._last_pos
             return True
 
     def read_late(self, after: int, *, limit: int) -> list[Entry]:

@@ -131,6 +131,31 @@ def test_what_goes_late_is_known_after_a_restart(tmp_path: Path, clock: HandCloc
         assert [batch_of(entry).seq for entry in late] == list(range(11, 1001))
 
 
+def test_what_goes_late_already_is_no_outage_of_its_own_after_a_restart(tmp_path: Path, clock: HandClock) -> None:
+    path = tmp_path / "log.sqlite"
+    with LocalLog(path, edge="edge-1", clock=clock) as log:
+        fill(log, clock, 500)
+        assert log.begin_late(TEN_MINUTES_NS)
+    with LocalLog(path, edge="edge-1", clock=clock) as log:
+        late = log.read_late(0, limit=10)
+        log.confirm(late[-1].pos, after=0)
+        fill(log, clock, 1)
+        assert not log.begin_late(TEN_MINUTES_NS)
+        assert [batch_of(entry).seq for entry in log.read(0, limit=10, wait_s=0)] == [1]
+
+
+def test_late_records_in_a_readers_hands_give_way_to_nobody_after_a_restart(tmp_path: Path, clock: HandClock) -> None:
+    path = tmp_path / "log.sqlite"
+    with LocalLog(path, edge="edge-1", clock=clock, bytes_bound=64 * 1024) as log:
+        fill(log, clock, 20, every_s=60.0)
+        assert log.begin_late(TEN_MINUTES_NS)
+    with LocalLog(path, edge="edge-1", clock=clock, bytes_bound=64 * 1024) as log:
+        hands = log.read_late(0, limit=5)
+        fill(log, clock, 1000)
+        assert log.lane.given_up
+        assert log.read_late(0, limit=5) == hands
+
+
 class World(RuleBasedStateMachine):
     """A log and its reader, who take their steps in any order."""
 
