@@ -27,7 +27,7 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
     def as_json(self) -> Object:
         """The variable as Grafana takes it."""
         every = {"text": "All", "value": "$__all"}
-        return {
+        told: Object = {
             "type": "query",
             "name": self.name,
             "label": self.label,
@@ -40,14 +40,14 @@ class Variable(msgspec.Struct, frozen=True, kw_only=True):
             "hide": HIDDEN if self.hidden else 0,
             "multi": self.several,
             "includeAll": self.several,
-            "allValue": self.every if self.several else None,
             "current": every if self.several else {},
             "options": [],
         }
+        return told | ({"allValue": self.every} if self.several and self.every else {})
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """Marks on the time axis: `text` and `tags` are columns of the query."""
+    """Marks on the time axis: `text` and `tags` are columns of the query, none of which is ever without a value."""
 
     name: str
     query: str
@@ -56,11 +56,15 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     colour: str
 
     def as_json(self) -> Object:
-        """The annotation as Grafana takes it; old versions read the outer fields, new ones the target."""
+        """The annotation as Grafana takes it; old versions read the outer fields, new ones the target.
+
+        From Grafana 10 on its InfluxDB gives each mark its time in milliseconds for a title and an end: not to be read.
+        """
         asked: Object = {"query": self.query, "textColumn": self.text, "tagsColumn": self.tags}
         target = asked | {"refId": "Anno", "rawQuery": True, "fromAnnotations": True, "resultFormat": "table"}
         outer: Object = {"name": self.name, "enable": True, "iconColor": self.colour, "datasource": data_source()}
-        return outer | asked | {"target": target}
+        unread: Object = {name: {"source": "skip"} for name in ("title", "timeEnd")}
+        return outer | asked | {"target": target, "mappings": unread}
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):

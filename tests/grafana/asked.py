@@ -61,7 +61,7 @@ def notes() -> Iterator[Asked]:
     for title, board in BOARDS.items():
         for note in board["annotations"]["list"]:
             assert note["query"] == note["target"]["query"]
-            yield Asked(f"{title}: annotation {note['name']}", note["query"])
+            yield Asked(f"{title}: annotation {note['name']}", note["query"], panel=note)
 
 
 def variables() -> Iterator[Asked]:
