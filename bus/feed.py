@@ -1,13 +1,14 @@
 """Reading topics of Kafka as a member of a group: what is committed was done, what was not comes again."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bus.address import Address
+from bus.trouble import Trouble
 from wire.messages import NS_PER_S
 from wire.ports import BusError, Record
 
@@ -34,7 +35,7 @@ class KafkaFeed:
         self, address: Address, *, group: str, topics: Sequence[str], client_id: str = "", instance: str = ""
     ) -> None:
         self._topics = list(topics)
-        self._settings: dict[str, str | int | float | bool] = {
+        self._settings: dict[str, str | int | float | bool | Callable[[KafkaError], None]] = {
             **address.settings(),
             "group.id": group,
             "client.id": client_id or group,
@@ -46,11 +47,13 @@ class KafkaFeed:
             "queued.max.messages.kbytes": 65536,
             "message.max.bytes": 8 * 1024 * 1024,
             "isolation.level": "read_uncommitted",
-            "log_level": 3,
+            "error_cb": Trouble(),
+            "log_level": 0,
         }
         if instance:
             self._settings["group.instance.id"] = instance
         self._consumer: Consumer | None = None
+        self._wrong: BusError | None = None  # told after the records that came with it
 
     def __enter__(self) -> Self:
         """Join the group. Raises BusError."""
@@ -72,12 +75,33 @@ class KafkaFeed:
 
     def read(self, *, limit: int, wait_s: float) -> list[Record]:
         """See wire.ports.Feed."""
+        self._tell()
         try:
             messages = self._open().consume(limit, wait_s)
         except KafkaException as error:
             msg = f"the bus cannot be read: {error.args[0]}"
             raise BusError(msg) from error
-        return [record for message in messages if (record := record_of(message)) is not None]
+        records = self._records(messages)
+        if not records:
+            self._tell()
+        return records
+
+    def _tell(self) -> None:
+        wrong, self._wrong = self._wrong, None
+        if wrong is not None:
+            raise wrong
+
+    def _records(self, messages: Sequence[Message]) -> list[Record]:
+        """The records among some messages; they are gone from the client, so trouble beside them waits its turn."""
+        found: list[Record] = []
+        for message in messages:
+            try:
+                record = record_of(message)
+            except BusError as error:
+                self._wrong = error
+            else:
+                found += [record] if record is not None else []
+        return found
 
     def commit(self, records: Sequence[Record]) -> None:
         """See wire.ports.Feed."""

@@ -14,7 +14,7 @@ from bus.topics import Topics, layouts
 from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import free_port, until
 from wire.ports import BusError, Record
-from wire.topics import DEAD, INPUTS, STATE
+from wire.topics import ADVICE, DEAD, INPUTS, STATE
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -105,3 +105,16 @@ def test_an_address_that_cannot_be_is_refused_without_showing_a_secret(url: str,
     with pytest.raises(BusError, match=said) as caught:
         parse(url, {})
     assert "secret" not in str(caught.value)
+
+
+def test_records_that_come_together_with_trouble_are_handed_out_before_it(broker: Kafka) -> None:
+    address = Address(servers=broker.address)
+    with KafkaPublisher(address, client_id="test") as publisher:
+        for number in range(20):
+            publisher.publish(ADVICE, b"e", b"%d" % number, lambda _: None)
+        assert publisher.flush(20)
+    with KafkaFeed(address, group="half", topics=[ADVICE, "tocsin.nowhere"]) as feed:
+        found = feed.read(limit=21, wait_s=20)
+        assert [int(record.body) for record in found] == list(range(20))
+        with pytest.raises(BusError, match="tocsin.nowhere"):
+            feed.read(limit=1, wait_s=0.1)
