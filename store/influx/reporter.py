@@ -76,7 +76,7 @@ class Reporter:
                     self._board.absorb(record, now_ns=time.time_ns())
                 self._health.active_alarms = len(self._board)
                 now = time.monotonic()
-                if not records and now >= self._again:  # a read that brought nothing has seen the newest of each
+                if len(records) < READ and now >= self._again:  # a full read may not have seen the newest of each
                     self._rewrite(now)
                 if now - reported >= self._report_s:
                     reported = now

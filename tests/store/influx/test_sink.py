@@ -1,7 +1,7 @@
 """The sink against the real InfluxDB: nothing lost, nothing doubled, whatever either of them does."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
@@ -10,6 +10,7 @@ import pytest
 
 from store.influx.address import parse
 from store.influx.client import InfluxClient, Value
+from store.influx.health import SinkHealth
 from store.influx.reporter import Reporter
 from store.influx.sink import Sink
 from tests.servers.influx import Influx, influx
@@ -17,6 +18,7 @@ from tests.servers.ports import until
 from tests.store.influx.fakes import Bus
 from wire.envelope import pack, unpack_outcome
 from wire.messages import Alarm, AlarmState, Batch, DeadLetter, Frame, Gap, Origin, Priority
+from wire.ports import Feed, Record
 from wire.topics import ADVICE, ALARMS, DEAD, INPUTS, SCORES
 
 pytestmark = pytest.mark.server
@@ -282,3 +284,40 @@ def test_active_alarms_are_rewritten_while_they_stand_and_get_one_last_nought(cl
     told = by_role["stream"][0]
     assert (told["instance"], told["lag"], told["running"]) == ("worker-1", 3, 1)
     assert health.failure == ""
+
+
+class Storm:
+    """A feed of alarms on which the second machine changes with every look."""
+
+    def __init__(self, bus: Bus, feed: Feed) -> None:
+        self._bus, self._feed = bus, feed
+        self._version = 0
+
+    def read(self, *, limit: int, wait_s: float) -> list[Record]:
+        self._version += 1
+        state = AlarmState.UNACKNOWLEDGED if self._version % 2 else AlarmState.RETURNED
+        self._bus.put(ALARMS, alarm(self._version, state, "pump-2"), key=b"edge-1/pump-2/anomaly")
+        return self._feed.read(limit=limit, wait_s=wait_s)
+
+    def commit(self, records: Sequence[Record]) -> None:
+        self._feed.commit(records)
+
+
+def test_alarms_that_stand_are_rewritten_while_others_never_rest(client: InfluxClient) -> None:
+    bus, stop = Bus(), threading.Event()
+    bus.put(ALARMS, alarm(1, AlarmState.UNACKNOWLEDGED), key=b"edge-1/pump-1/anomaly")
+
+    @contextmanager
+    def storm() -> Iterator[Feed]:
+        with bus.feed(ALARMS, commits=False) as feed:
+            yield Storm(bus, feed)
+
+    reporter = Reporter(client, alarms=storm, lag=lambda: 0.0, health=SinkHealth(), site="hall", instance="sink-1")
+    thread = threading.Thread(target=reporter.run, args=(stop,))
+    thread.start()
+    try:
+        last = "last(active) FROM active_alarms WHERE device = 'pump-1'"
+        until(lambda: count(client, last) == 1, what="the alarm to be written")
+    finally:
+        stop.set()
+        thread.join(20)
