@@ -12,13 +12,11 @@ from store.archive.manifest import OPEN, Cut, Manifest, Part, file_name, open_na
 from store.archive.place import Place
 from store.archive.tables import sheets
 from store.archive.track import Track
-from wire.config import HOUR_NS
 from wire.ports import Entry, Record
 
 CUT_OFFSETS = 5000
 CUT_BYTES = 16 * 1024 * 1024  # of records as they came: what a partition may hold in memory
 HOLD_S = 600.0
-SKEW_NS = HOUR_NS  # by which the clocks of brokers may differ
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +139,7 @@ class Archive:
         newest = track.newest
         if newest is None or record.offset >= newest.end:
             return False
-        if record.at_ns > newest.newest_at_ns + SKEW_NS:
+        if record.at_ns > self._taken_ns(track, record):
             msg = (
                 f"partition {record.partition} of {record.topic} counts its offsets anew: {record.offset} is archived "
                 "already, and came again with a later time. Was the topic made anew? Then name another `archive`"
@@ -150,6 +148,13 @@ class Archive:
         if record.offset == newest.end - 1:
             self._finished[record.partition] = record
         return True
+
+    def _taken_ns(self, track: Track, record: Record) -> int:
+        """Until when the bus took the records of the finished cut that this offset is in."""
+        cut = track.looked_up or track.newest
+        if cut is None or not cut.first <= record.offset < cut.end:
+            cut = track.looked_up = self._manifest.holding(record.partition, record.offset)
+        return cut.newest_at_ns if cut is not None else 0
 
     def _again(self, track: Track, record: Record) -> None:
         """The record does not follow: keep of what is held only what is neither finished nor coming again."""

@@ -115,6 +115,13 @@ class Manifest:
         names = self._place.names(f"{FOLDER}/p{partition:02d}")
         return self.read(names[-1]) if names else None
 
+    def holding(self, partition: int, offset: int) -> Cut | None:
+        """The finished cut of a partition that has an offset."""
+        names = self._place.names(f"{FOLDER}/p{partition:02d}")
+        before = [name for name in names if int(name.rpartition("/")[2][:_DIGITS]) <= offset]
+        cut = self.read(before[-1]) if before else None
+        return cut if cut is not None and offset < cut.end else None
+
     def opened(self, partition: int) -> Cut | None:
         """The cut that is not whole yet, as far as it was written."""
         return self.read(_open_name(partition))

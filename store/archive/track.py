@@ -11,6 +11,7 @@ class Track:
     def __init__(self, newest: Cut | None, opened: Cut | None) -> None:
         self.newest = newest
         self.opened = opened
+        self.looked_up: Cut | None = None  # an older one, whose records come again
         self.held: list[Record] = []
         self.bytes = 0
         self.since_s: float | None = None  # when the oldest record that is in no file came

@@ -220,6 +220,14 @@ def test_a_topic_that_was_made_anew_is_not_taken_for_a_repetition(tmp_path: Path
         archive(Folder(tmp_path)).take([fresh])
 
 
+def test_a_topic_that_was_made_anew_within_a_second_is_told_at_its_first_record(tmp_path: Path) -> None:
+    archive(Folder(tmp_path)).take(RECORDS[:20])
+    for offset in (0, 11):
+        anew = msgspec.structs.replace(RECORDS[offset], at_ns=RECORDS[19].at_ns + 1)
+        with pytest.raises(ArchiveBrokenError, match="counts its offsets anew"):
+            archive(Folder(tmp_path)).take([anew])
+
+
 def test_a_cut_ends_early_when_its_records_are_large(tmp_path: Path) -> None:
     place = Folder(tmp_path)
     size = len(RECORDS[0].body)
