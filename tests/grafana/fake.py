@@ -32,6 +32,7 @@ class Grafana(ThreadingHTTPServer):
         self.stale = 0  # how often a changed data source still is what it was
         self.locks = False  # new rules are the API's alone, as in 9.3
         self.broken = 0  # a status that all is answered with
+        self.new = False  # words and statuses as in 13, else as in 9
 
     @property
     def url(self) -> str:
@@ -54,12 +55,9 @@ class Grafana(ThreadingHTTPServer):
                 return _found(board and {"dashboard": board, "meta": self.metas[uid]})
             case "POST", "dashboards", "db":
                 return self._board(body)
-            case "GET", "alert-rules", uid:  # as Grafana 9 does
-                return (
-                    _found(self.rules.get(uid))
-                    if uid in self.rules
-                    else (500, {"message": "could not find alert rule"})
-                )
+            case "GET", "alert-rules", uid:
+                absent: tuple[int, Json] = (404, {}) if self.new else (500, {"message": "could not find alert rule"})
+                return _found(self.rules[uid]) if uid in self.rules else absent
             case ("POST", "alert-rules") | ("PUT", "alert-rules", _):
                 return self._rule(body, disowned=disowned)
             case _, "folder", _, "rule-groups", name:
@@ -81,6 +79,8 @@ class Grafana(ThreadingHTTPServer):
         there = self.boards.get(board["uid"])
         if there and self.metas[board["uid"]].get("provisioned"):
             return 400, {"message": "Cannot save provisioned dashboard"}
+        if there and there["version"] != board.get("version") and self.new:
+            return 409, {"message": "Dashboard already exists. Use overwrite flag to update."}
         if there and there["version"] != board.get("version"):
             return 412, {"message": "The dashboard has been changed by someone else", "status": "version-mismatch"}
         self.boards[board["uid"]] = board | {"id": 7, "version": there["version"] + 1 if there else 1}
@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             disowned = self.headers.get("X-Disable-Provenance") == "true"
             status, said = grafana.answer(self.command, self.path, body, disowned=disowned)
-        content = json.dumps(said).encode()
+        content = json.dumps(said).encode() if said else b""
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))

@@ -23,9 +23,10 @@ MOVED = Site(page="https://tocsin.example.org")
 LAG = "alert rule Pipeline lags"
 
 
-@pytest.fixture
-def grafana() -> Iterator[Grafana]:
+@pytest.fixture(params=[False, True], ids=["9", "13"])
+def grafana(request: pytest.FixtureRequest) -> Iterator[Grafana]:
     with fake_grafana() as there:
+        there.new = request.param
         yield there
 
 
@@ -156,7 +157,7 @@ def test_a_change_between_reading_and_writing_is_not_written_over(grafana: Grafa
         there = client.board("tocsin-fleet")
         assert there is not None
         grafana.boards["tocsin-fleet"]["version"] += 1
-        with pytest.raises(GrafanaError, match="changed by someone else"):
+        with pytest.raises(GrafanaError, match=r"changed by someone else|already exists"):
             client.put_board(there.model, there)
 
 
