@@ -28,8 +28,8 @@ class Lag(Protocol):
     def places(self, group: str, topics: Collection[str]) -> Places:
         """Where a group stands. Raises BusError."""
 
-    def at_work(self, group: str) -> bool:
-        """Whether anybody is. Raises BusError."""
+    def members(self, group: str) -> int:
+        """How many readers are in it. Raises BusError."""
 
 
 class Ages:
@@ -68,7 +68,7 @@ class Team(msgspec.Struct):
         """Ask the brokers. Raises BusError."""
         group = f"tocsin-{self.role}"
         places = lag.places(group, self.topics)
-        self.missed = 0 if lag.at_work(group) else self.missed + 1
+        self.missed = 0 if lag.members(group) else self.missed + 1
         self.behind, self.age_s = sum(at.behind for at in places.values()), self.ages.look(places, now_s)
 
     def stalled(self) -> str:

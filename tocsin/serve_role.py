@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from bus.address import Address
 from bus.feed import KafkaFeed
 from bus.history import history
-from bus.positions import GroupPositions
+from bus.lag import GroupLag
 from bus.publisher import KafkaPublisher
 from bus.topics import Topics
 from dashboards.console.server import Console, ConsoleError
@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 def serve(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Probe]:
     """Serve until the stack is left; the work is to wait for that. Raises RoleError, BusError."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what stands in its way is told by who asks
     client = stack.enter_context(InfluxClient(influx_of(loaded)))
     _greet(client, Topics(address))
     watch = AlarmWatch(
@@ -48,7 +49,7 @@ def serve(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Pro
     reader = stack.enter_context(FleetReader(client, book=lambda: watch.book, site=loaded.config.site))
     publisher = stack.enter_context(KafkaPublisher(address, client_id=NAME, give_up_s=CONFIRM_S))
     status = FleetStatus(
-        stack.enter_context(GroupPositions(address)),
+        GroupLag(address),
         [Team("stream", [INPUTS], "scores"), Team("sink", TOPICS, "stores")],
         troubles=lambda: (watch.trouble, _away(reader)),
         notes=lambda: _forgotten(watch),

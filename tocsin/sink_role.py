@@ -39,6 +39,7 @@ def sink(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = 
     if missing := sorted(set(TOPICS) - set(Topics(address).partitions())):
         msg = f"there is no topic {' and '.join(missing)}: run tocsin stream --create-topics"
         raise RoleError(msg)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what stands in its way is told by who asks
     client = stack.enter_context(InfluxClient(influx))
     _greet(client, site, here)
     publisher = stack.enter_context(KafkaPublisher(address, client_id=f"{GROUP}-{instance}"))

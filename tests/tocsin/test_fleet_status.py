@@ -29,8 +29,8 @@ class Brokers:
         done = self.end if group == "tocsin-stream" else self.done
         return {(topic, 0): Place(done, self.end) for topic in topics}
 
-    def at_work(self, group: str) -> bool:
-        return self.present or group != "tocsin-sink"
+    def members(self, group: str) -> int:
+        return 1 if self.present or group != "tocsin-sink" else 0
 
 
 def watched(brokers: Brokers, *troubles: str) -> FleetStatus:
