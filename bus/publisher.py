@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +15,7 @@ from wire.ports import BusError
 
 WAITING_BYTES_KB = 65536  # in the client's memory; the outbox on disk is the buffer
 LARGEST_BYTES = 8 * 1024 * 1024
-POLL_S = 0.1
+POLL_S, WAIT_S = 0.1, 5.0
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,8 @@ class KafkaPublisher:
             producer.poll(0)
 
     def publish(self, topic: str, key: bytes, body: bytes, done: Callable[[str], None], *, partition: int = -1) -> None:
-        """See wire.ports.Publisher."""
-        producer = self._producer
+        """See wire.ports.Publisher; waits for room for WAIT_S at most, so that who publishes can be told to end."""
+        producer, until_s = self._producer, time.monotonic() + WAIT_S
 
         def told(error: KafkaError | None, _: Message) -> None:
             if error is None:
@@ -81,6 +82,11 @@ class KafkaPublisher:
             try:
                 producer.produce(topic, key=key, value=body, partition=partition, on_delivery=told)
             except BufferError:
+                if time.monotonic() > until_s:
+                    msg = (
+                        f"the bus takes nothing and {len(producer)} records wait for it: {self.trouble or 'no answer'}"
+                    )
+                    raise BusError(msg) from None
                 self._stop.wait(POLL_S)
             except KafkaException as error:
                 msg = f"the bus refuses a record of {len(body)} bytes for {topic}: {error.args[0]}"
@@ -102,7 +108,22 @@ class KafkaPublisher:
     def _poll(self) -> None:
         while not self._stop.is_set():
             assert self._producer is not None
-            self._producer.poll(POLL_S)
+            try:
+                self._producer.poll(POLL_S)
+            except KafkaException as error:
+                self._renew(self._producer, str(error.args[0].str()))
+
+    def _renew(self, broken: Producer, why: str) -> None:
+        """Begin anew where the client ended itself, as when brokers lost what they had confirmed.
+
+        What was under way is told as not sent, before anything is taken again.
+        """
+        log.error("the bus lost its thread, and what was under way goes out anew: %s", why)
+        broken.purge()
+        while len(broken) and not self._stop.is_set():
+            with suppress(KafkaException):
+                broken.poll(POLL_S)
+        self._producer = Producer(self._settings)
 
     def _troubled(self, error: KafkaError) -> None:
         if error.str() != self.trouble:
