@@ -11,6 +11,7 @@ from typing import Self
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from bus.address import Address
+from bus.trouble import Trouble
 from wire.ports import BusError
 
 WAITING_BYTES_KB = 65536  # in the client's memory; the outbox on disk is the buffer
@@ -41,12 +42,13 @@ class KafkaPublisher:
             "reconnect.backoff.max.ms": 2000,
             "topic.metadata.propagation.max.ms": 10_000,
             "error_cb": self._troubled,
-            "log_level": 3,
+            "log_level": 0,
         }
         self._producer: Producer | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="kafka-publisher", daemon=True)
-        self.trouble = ""  # why nothing goes through just now
+        self._told = Trouble()
+        self._trouble = ""  # since something went through
 
     def __enter__(self) -> Self:
         """Start; the broker need not be there yet. Raises BusError for settings that cannot be."""
@@ -75,7 +77,7 @@ class KafkaPublisher:
 
         def told(error: KafkaError | None, _: Message) -> None:
             if error is None:
-                self.trouble = ""
+                self._trouble = ""
             done("" if error is None else error.str())
 
         while producer is not None and not self._stop.is_set():
@@ -105,6 +107,12 @@ class KafkaPublisher:
             self._stop.wait(POLL_S / 10)
         return True
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing goes through just now; empty where nothing waits to."""
+        producer = self._producer
+        return self._trouble if producer is not None and len(producer) else ""
+
     def _poll(self) -> None:
         while not self._stop.is_set():
             assert self._producer is not None
@@ -126,6 +134,5 @@ class KafkaPublisher:
         self._producer = Producer(self._settings)
 
     def _troubled(self, error: KafkaError) -> None:
-        if error.str() != self.trouble:
-            log.warning("the bus is in trouble: %s", error.str())
-        self.trouble = error.str()
+        self._told(error)
+        self._trouble = error.str()
