@@ -20,6 +20,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "alarm": "benchmarks.alarm",
     "sink": "benchmarks.sink",
     "poison": "benchmarks.poison.campaign",
+    "sizing": "benchmarks.sizing",
     "soak": "benchmarks.soak.campaign",
     "skab": "benchmarks.skab_line",
     "machines": "benchmarks.detection.machines",

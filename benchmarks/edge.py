@@ -50,10 +50,10 @@ def measure() -> list[Figure]:
     with line() as (folder, mqtt_port, servers):
         edge = Role("edge", folder / "tocsin.toml")
         rounds = [_round(edge, mqtt_port, servers, number) for number in range(ROUNDS)]
-    per_s, cpu_s, rss_mb = (median(each) for each in zip(*rounds, strict=True))
+    per_s, spent_s, rss_mb = (median(each) for each in zip(*rounds, strict=True))
     return [
         figure("edge.mqtt_msgs_per_s", per_s, "msgs/s", 20_000),
-        figure("edge.mqtt_cpu_s_per_100k", cpu_s, "s", 3.7),
+        figure("edge.mqtt_cpu_s_per_100k", spent_s, "s", 3.7),
         figure("edge.mqtt_rss_mb", rss_mb, "MB", 86),
     ]
 
@@ -78,14 +78,14 @@ def _round(edge: Role, mqtt_port: int, servers: str, number: int) -> tuple[float
     before = _rows(servers)
     with edge:
         until(lambda: edge.figure("tocsin_edge_rows") > before, within_s=30, what="the first row", every_s=0.02)
-        begun, cpu_s, rows = time.perf_counter(), _cpu_s(edge.pid), edge.figure("tocsin_edge_rows")
+        begun, spent_s, rows = time.perf_counter(), cpu_s(edge.pid), edge.figure("tocsin_edge_rows")
         wanted = (number + 1) * MESSAGES
         until(lambda: _passed_on(edge) >= wanted, within_s=120, what="all rows to be in Kafka", every_s=0.25)
-        took_s, cpu_s, rss_mb = time.perf_counter() - begun, _cpu_s(edge.pid) - cpu_s, _peak_mb(edge.pid)
+        took_s, spent_s, rss_mb = time.perf_counter() - begun, cpu_s(edge.pid) - spent_s, _peak_mb(edge.pid)
     there = _rows(servers)
     assert there == wanted, f"{there} rows are in Kafka, not {wanted}"
     share = MESSAGES - (rows - before)
-    return share / took_s, cpu_s / share * 100_000, rss_mb
+    return share / took_s, spent_s / share * 100_000, rss_mb
 
 
 def _passed_on(edge: Role) -> float:
@@ -117,7 +117,8 @@ def _rows(servers: str) -> int:
     return sum(frame.rows for batch in batches if isinstance(batch, Batch) for frame in batch.frames)
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Processor time that a process has taken."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

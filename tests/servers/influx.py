@@ -27,6 +27,7 @@ dir = "{folder}/meta"
 dir = "{folder}/data"
 wal-dir = "{folder}/wal"
 query-log-enabled = false
+cache-snapshot-write-cold-duration = "15s"
 [http]
 bind-address = "127.0.0.1:{port}"
 log-enabled = false
