@@ -7,6 +7,7 @@ own, whatever a device is called.
 from array import array
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from zlib import crc32
 
 import msgspec
 
@@ -58,7 +59,7 @@ from wire.messages import (
     SourceStatus,
 )
 
-VERSIONS = 1000  # changes of an alarm within a microsecond that have times of their own
+VERSIONS = 1000  # changes of an alarm, and gaps, within a microsecond that have times of their own
 RECORDS = 1_000_000  # records within a millisecond that have times of their own
 KNOWN = 10_000  # devices whose heads are remembered; one more, and all are made anew
 Seen = tuple[str, str, tuple[str, ...]]  # edge, device, its channels
@@ -245,7 +246,10 @@ class Lines:
             "reason": gap.reason,
             "source": gap.source,
         }
-        return self._line(GAPS, {EDGE: edge, DEVICE: gap.device}, fields, gap.from_ns)
+        # Several lines of an edge may be down from one moment on: their digest tells such gaps apart.
+        digest = crc32(f"{gap.source}\n{gap.reason}\n{gap.to_ns}\n{gap.rows}".encode())
+        at_ns = gap.from_ns // VERSIONS * VERSIONS + digest % VERSIONS
+        return self._line(GAPS, {EDGE: edge, DEVICE: gap.device}, fields, at_ns)
 
     def _source(self, batch: Batch, state: SourceState) -> bytes:
         connected = float(state.state is SourceStatus.CONNECTED)

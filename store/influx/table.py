@@ -67,7 +67,7 @@ LIVENESS = Measurement(  # time: the input clock
     texts=("health",),
 )
 ADVICE = Measurement(name="advice", tags=(DEVICE, EDGE, SITE), fields=("p_fail", "stop"), texts=("step", "run"))
-GAPS = Measurement(  # time: where it begins
+GAPS = Measurement(  # time: where it begins, its last three digits tell gaps apart
     name="gaps",
     tags=(DEVICE, EDGE, SITE),
     fields=("from_s", "to_s", "rows"),

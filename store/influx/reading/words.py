@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from store.influx.client import Series
 from store.influx.reading.asking import moment, number, word
 from store.influx.reading.names import identifier, true_name
+from store.influx.lines import VERSIONS
 from store.influx.table import DEAD, DEVICE, EDGE, GAPS, SOURCE
 from wire.messages import NS_PER_S, DeadLetter, Gap, Origin, SourceState, SourceStatus
 
@@ -29,13 +30,13 @@ def sources_of(found: Iterable[Series]) -> list[tuple[str, SourceState]]:
 
 
 def gaps_of(found: Iterable[Series]) -> list[tuple[str, Gap]]:
-    """Gaps with their edge; where they end is kept as seconds, to less than a microsecond."""
+    """Gaps with their edge; where they begin and end is kept to a microsecond."""
     return [
         (
             true_name(word(row[EDGE])),
             Gap(
                 device=true_name(word(row[DEVICE])),
-                from_ns=moment(row["time"]),
+                from_ns=moment(row["time"]) // VERSIONS * VERSIONS,
                 to_ns=round(number(row["to_s"]) * NS_PER_S),
                 rows=int(number(row["rows"], -1.0)),
                 reason=word(row["reason"]),

@@ -230,6 +230,13 @@ def test_changes_of_an_alarm_at_one_time_have_times_of_their_own() -> None:
     assert times == {str(AT + version).encode() for version in range(1, 6)}
 
 
+def test_gaps_of_two_lines_that_were_down_from_one_moment_on_do_not_overwrite_each_other() -> None:
+    gaps = tuple(Gap("*", AT, AT + S, -1, "edge was not running", name) for name in ("serial-1", "serial-2"))
+    lines = LINES.of(Batch(edge="e", log="0" * 32, seq=1, clock_ns=AT, events=gaps)).splitlines()
+    assert len({line.rpartition(b" ")[2][:-3] for line in lines}) == 1
+    assert len({line.rpartition(b" ")[2] for line in lines}) == 2
+
+
 def test_dead_letters_of_one_time_and_source_do_not_overwrite_each_other() -> None:
     letter = DeadLetter(origin=ORIGIN, source="serial-1", reason="no number", body=b"x", t_ns=AT)
     assert len({LINES.dead(letter, at_ns=0, place=place) for place in range(50)}) == 50

@@ -322,8 +322,8 @@ def test_sources_gaps_and_dead_letters_are_told_with_their_edge(plant: Plant) ->
         SourceState("serial-1", SourceStatus.RETRYING, "no such port", AT),
         SourceState("serial-1", SourceStatus.CONNECTED, "/dev/ttyUSB0", AT + 1),
         Gap(device="pump", from_ns=AT, to_ns=AT + NS_PER_S, rows=3, reason="full", source="serial-1"),
-        Gap(device="*", from_ns=AT + 5, to_ns=AT + NS_PER_S, rows=-1, reason="cut", source="serial-1"),
-        Gap(device="mill", from_ns=AT + 9, to_ns=AT + NS_PER_S, rows=1, reason="full"),
+        Gap(device="*", from_ns=AT + 5000, to_ns=AT + NS_PER_S, rows=-1, reason="cut", source="serial-1"),
+        Gap(device="mill", from_ns=AT + 9000, to_ns=AT + NS_PER_S, rows=1, reason="full"),
     )
     plant.store(batch("pump", ["a"], [AT], [[1]], events=events), alive("pump"))
     plant.store(DeadLetter(ORIGIN, "serial-1", "no number", b"x;y", count=4, t_ns=AT))
