@@ -8,6 +8,7 @@ from typing import Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from bus.address import Address
+from bus.losses import Losses
 from bus.trouble import Trouble
 from wire.messages import NS_PER_S
 from wire.ports import BusError, Record
@@ -32,8 +33,16 @@ class KafkaFeed:
     """
 
     def __init__(
-        self, address: Address, *, group: str, topics: Sequence[str], client_id: str = "", instance: str = ""
+        self,
+        address: Address,
+        *,
+        group: str,
+        topics: Sequence[str],
+        client_id: str = "",
+        instance: str = "",
+        lost: Callable[[str, int], None] = lambda _topic, _count: None,
     ) -> None:
+        """`lost` is told of records that a topic let go before the group had read them."""
         self._topics = list(topics)
         self._settings: dict[str, str | int | float | bool | Callable[[KafkaError], None]] = {
             **address.settings(),
@@ -53,13 +62,14 @@ class KafkaFeed:
         if instance:
             self._settings["group.instance.id"] = instance
         self._consumer: Consumer | None = None
+        self._losses = Losses(lost)
         self._wrong: BusError | None = None  # told after the records that came with it
 
     def __enter__(self) -> Self:
         """Join the group. Raises BusError."""
         try:
             self._consumer = Consumer(self._settings)
-            self._consumer.subscribe(self._topics)
+            self._consumer.subscribe(self._topics, on_assign=self._losses.assigned)
         except KafkaException as error:
             msg = f"the bus cannot be read: {error.args[0]}"
             raise BusError(msg) from error
@@ -82,6 +92,7 @@ class KafkaFeed:
             msg = f"the bus cannot be read: {error.args[0]}"
             raise BusError(msg) from error
         records = self._records(messages)
+        self._losses.look(self._open(), records)
         if not records:
             self._tell()
         return records

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 import uuid
+from collections import Counter
 from contextlib import ExitStack
 from functools import partial
 
@@ -20,6 +21,7 @@ from store.influx.client import InfluxClient
 from store.influx.errors import InfluxAwayError, InfluxError
 from store.influx.lines import Lines
 from store.influx.load import TOPICS
+from store.influx.order import COMPACTED
 from store.influx.reporter import ROLE, Reporter
 from store.influx.sink import Sink
 from tocsin.fleet import RoleError, Work
@@ -43,10 +45,16 @@ def sink(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = 
     client = stack.enter_context(InfluxClient(influx))
     _greet(client, site, here)
     publisher = stack.enter_context(KafkaPublisher(address, client_id=f"{GROUP}-{instance}"))
-    lag = GroupLag(address)
+    lag, lost = GroupLag(address), Counter[str]()
+
+    def lose(topic: str, count: int) -> None:
+        lost[topic] += count if topic not in COMPACTED else 0
+
     work = Sink(
         client,
-        feeds=lambda: KafkaFeed(address, group=GROUP, topics=TOPICS, client_id=f"{GROUP}-{here}", instance=instance),
+        feeds=lambda: KafkaFeed(
+            address, group=GROUP, topics=TOPICS, client_id=f"{GROUP}-{here}", instance=instance, lost=lose
+        ),
         publisher=publisher,
         site=site,
     )
@@ -60,7 +68,7 @@ def sink(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = 
         site=site,
         instance=here,
     )
-    return _both(work, reporter), _probe(work, publisher)
+    return _both(work, reporter), _probe(work, publisher, lost)
 
 
 def influx_of(loaded: Loaded) -> InfluxAddress:
@@ -100,7 +108,7 @@ def _both(work: Sink, reporter: Reporter) -> Work:
     return run
 
 
-def _probe(work: Sink, publisher: KafkaPublisher) -> Probe:
+def _probe(work: Sink, publisher: KafkaPublisher, lost: Counter[str]) -> Probe:
     health = work.health
 
     def probe() -> Vital:
@@ -113,6 +121,7 @@ def _probe(work: Sink, publisher: KafkaPublisher) -> Probe:
             "refused_letters": float(health.lost_letters),
             "expired_lines": float(health.expired),
             "holes": float(health.holes),
+            "missing_records": float(lost.total()),
             "active_alarms": float(health.active_alarms),
             "lag_records": health.lag,
         }

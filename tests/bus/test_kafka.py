@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from bus.address import Address, parse
@@ -14,7 +16,7 @@ from bus.topics import Topics, layouts
 from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import free_port, until
 from wire.ports import BusError, Record
-from wire.topics import ADVICE, DEAD, INPUTS, STATE
+from wire.topics import ADVICE, DEAD, INPUTS, SCORES, STATE
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -118,6 +120,24 @@ def test_records_that_come_together_with_trouble_are_handed_out_before_it(broker
         assert [int(record.body) for record in found] == list(range(20))
         with pytest.raises(BusError, match=r"tocsin\.nowhere"):
             feed.read(limit=1, wait_s=0.1)
+
+
+def test_what_was_deleted_before_a_group_had_read_it_is_told_once(broker: Kafka) -> None:
+    address, lost = Address(servers=broker.address), list[tuple[str, int]]()
+    feed = partial(KafkaFeed, address, group="slow", topics=[SCORES], lost=lambda *said: lost.append(said))
+    with KafkaPublisher(address, client_id="test") as publisher, feed() as first:
+        for number in range(60):
+            publisher.publish(SCORES, b"e", b"%d" % number, lambda _: None, partition=1)
+        assert publisher.flush(20)
+        first.commit(read_all(first, 60)[:10])
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    for future in admin.delete_records([TopicPartition(SCORES, 1, 50)]).values():
+        future.result(20)
+    for _ in range(2):
+        with feed() as again:
+            found = read_all(again, 9)
+            again.commit(found[:1])
+    assert lost == [(SCORES, 40)]
 
 
 def test_a_publisher_goes_on_after_a_broker_lost_what_it_had_confirmed(tmp_path: Path) -> None:

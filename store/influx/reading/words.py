@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from store.influx.client import Series
+from store.influx.lines import VERSIONS
 from store.influx.reading.asking import moment, number, word
 from store.influx.reading.names import identifier, true_name
-from store.influx.lines import VERSIONS
 from store.influx.table import DEAD, DEVICE, EDGE, GAPS, SOURCE
 from wire.messages import NS_PER_S, DeadLetter, Gap, Origin, SourceState, SourceStatus
 
