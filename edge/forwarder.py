@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from edge.log import LocalLog
+from edge.logfile import DiskError
 from wire.config import HOUR_NS
 from wire.envelope import pack, unpack_input
 from wire.messages import Batch
@@ -142,7 +143,11 @@ class Forwarder:
             self._live_first()
 
     def _live_first(self) -> None:
-        if not self._log.begin_late(self._live_first_after_ns):
+        try:
+            begun = self._log.begin_late(self._live_first_after_ns)
+        except DiskError:
+            return  # it is full: in order, then, until there is room again
+        if not begun:
             return
         minutes = self._live_first_after_ns / HOUR_NS * 60
         log.warning("live data goes first: what waited for more than %g minutes follows, marked late", minutes)

@@ -47,3 +47,17 @@ def live_parts(after: int, late: Sequence[Stretch]) -> Iterator[Stretch]:
     while after < EVER:
         begin, after = next_live(after, late)
         yield begin, after
+
+
+def joined(parts: Sequence[Stretch]) -> list[Stretch]:
+    """The same stretches, those in one that follow on each other.
+
+    >>> joined([(0, 5), (5, 9), (12, 13)])
+    [(0, 9), (12, 13)]
+    """
+    found = list[Stretch]()
+    for first, last in parts:
+        if found and found[-1][1] == first:
+            first = found.pop()[0]  # noqa: PLW2901 -- it begins where the one before did
+        found.append((first, last))
+    return found

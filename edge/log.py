@@ -16,7 +16,7 @@ import msgspec
 from edge import memory, records
 from edge.bounds import Bounds
 from edge.clock import Clock, SystemClock
-from edge.hands import EVER, Hands, live_parts, next_live
+from edge.hands import EVER, Hands, Stretch, joined, live_parts, next_live
 from edge.lane import Delivered, Group, Lane
 from edge.laying import write
 from edge.logfile import DiskError, LogError, open_file, transaction, translated
@@ -71,6 +71,7 @@ class LocalLog:
         self._lane = Lane(edge=edge, log="")
         self._last_pos = 0
         self._hands = Hands()
+        self._owed = list[Stretch]()  # confirmed, and still there as the disk refused writes
         self._appended = 0  # bytes that people wrote and that wait
         self._rate = Rate()
         self._trouble = ""
@@ -232,10 +233,10 @@ class LocalLog:
         the disk refuses writes nothing goes; the next confirmation then takes all.
         """
         with self._news:
-            old = self._lane
+            old, going = self._lane, joined([*self._owed, (after, pos)])
             try:
                 with self._writing(synced=False) as db:
-                    rows, size, appended = records.delete(db, (after, pos))
+                    rows, size, appended = map(sum, zip(*(records.delete(db, where) for where in going), strict=True))
                     late = tuple(where for where in old.late if records.first_clock_ns(db, where) is not None)
                     lane = msgspec.structs.replace(
                         old,
@@ -248,15 +249,16 @@ class LocalLog:
                         memory.save(db, lane)
             except DiskError as error:
                 logger.warning("what is stored stays in the log for now: %s", error)
+                self._owed = going
                 return
-            self._lane = lane
+            self._lane, self._owed = lane, []
             self._appended -= appended
 
     def _load(self, db: sqlite3.Connection) -> None:
         self._lane = memory.take_up(db, edge=self.edge, new_log=self._new_lane, now_ns=self._clock.now_ns())
         self._last_pos = memory.last_position(db)
         self._appended = records.appended(db)
-        self._hands = Hands()
+        self._hands, self._owed = Hands(), []
 
     def _announce(self, positions: list[int]) -> None:
         self._last_pos = max([self._last_pos, *positions])

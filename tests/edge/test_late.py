@@ -156,6 +156,22 @@ def test_late_records_in_a_readers_hands_give_way_to_nobody_after_a_restart(tmp_
         assert log.read_late(0, limit=5) == hands
 
 
+def test_a_disk_that_refuses_writes_for_a_while_ends_no_forwarder_and_leaves_nothing_behind(
+    log: LocalLog, clock: HandClock
+) -> None:
+    bus = Bus()
+    fill(log, clock, 800)
+    with forwarding(log, bus):
+        until(lambda: len(bus.sent) == READ, what="what is in the hands of the bus")
+        log._connection().execute("PRAGMA query_only = 1")
+        bus.come_back()
+        until(lambda: len(bus.sent) == 800, what="all that waited, in order")
+        log._connection().execute("PRAGMA query_only = 0")
+        fill(log, clock, 1)
+        until(lambda: not log.lane.waiting, what="an empty outbox")
+    assert [batch.seq for batch in bus.sent] == list(range(1, 802))
+
+
 class World(RuleBasedStateMachine):
     """A log and its reader, who take their steps in any order."""
 
