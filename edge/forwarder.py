@@ -108,7 +108,7 @@ class Forwarder:
             try:
                 with self._lock:
                     queue.append(parcel)
-                self._bus.publish(INPUTS, self._key, entry.body, self._told(parcel))
+                self._bus.publish(INPUTS, self._key_of(entry.body), entry.body, self._told(parcel))
             except BusError as error:
                 self._trouble(str(error))
                 parcel.fate = _Fate.REFUSED
@@ -116,6 +116,11 @@ class Forwarder:
                 return after
             after = entry.pos
         return after
+
+    def _key_of(self, body: bytes) -> bytes:
+        """The edge that a record is of: what waited when this one was renamed is the other's."""
+        item = unpack_input(body)
+        return item.edge.encode() if isinstance(item, Batch) else self._key
 
     def _told(self, parcel: _Parcel) -> Callable[[str], None]:
         def done(error: str) -> None:

@@ -126,3 +126,28 @@ def test_what_was_sent_and_not_confirmed_is_sent_again_after_a_restart(log: Loca
     with forwarding(log, bus):
         until(lambda: not log.status().backlog, what="an empty outbox")
     assert bus.sent == silent.sent
+
+
+class Keys(Bus):
+    """A bus that remembers under which key each edge came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: list[tuple[bytes, str]] = []
+
+    def publish(self, topic: str, key: bytes, body: bytes, done: Callable[[str], None], *, partition: int = -1) -> None:
+        batch = unpack_input(body)
+        assert isinstance(batch, Batch)
+        self.keys.append((key, batch.edge))
+        super().publish(topic, b"edge-1", body, done, partition=partition)
+
+
+def test_what_waited_when_an_edge_was_renamed_goes_under_the_name_that_it_was_written_with(tmp_path: Path) -> None:
+    bus = Keys()
+    with LocalLog(tmp_path / "log.sqlite", edge="edge-0") as log:
+        fill(log, 3)
+    with LocalLog(tmp_path / "log.sqlite", edge="edge-1") as log:
+        fill(log, 2)
+        with forwarding(log, bus):
+            until(lambda: not log.status().backlog, what="an empty outbox")
+    assert bus.keys == [(b"edge-0", "edge-0")] * 3 + [(b"edge-1", "edge-1")] * 2
