@@ -119,3 +119,9 @@ class Topics:
                     f"{resource.name} has cleanup.policy={entry.value} and needs {policy}, or data is lost: "
                     f"kafka-configs.sh --alter --topic {resource.name} --add-config cleanup.policy={policy}"
                 )
+            if (entry := found.get("max.message.bytes")) is not None and int(entry.value or 0) < int(LARGEST_BYTES):
+                yield (
+                    f"{resource.name} has max.message.bytes={entry.value} and needs {LARGEST_BYTES}, or who sends more "
+                    f"stands still there: kafka-configs.sh --alter --topic {resource.name} "
+                    f"--add-config max.message.bytes={LARGEST_BYTES}"
+                )

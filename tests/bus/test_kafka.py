@@ -57,6 +57,8 @@ def test_a_topic_that_would_be_compacted_away_is_refused(tmp_path: Path) -> None
             future.result(10)
         with pytest.raises(BusError, match=r"tocsin.inputs has cleanup.policy=compact and needs delete"):
             Topics(Address(servers=server.address)).create(layouts(4))
+        with pytest.raises(BusError, match=r"tocsin.inputs has max.message.bytes=1048588 and needs 8388608"):
+            Topics(Address(servers=server.address)).create(layouts(4))
 
 
 def test_a_broker_that_is_not_there_is_named_within_ten_seconds() -> None:
