@@ -56,19 +56,22 @@ class AlarmWatch:
                         self.trouble = ""
             except BusError as error:
                 self._troubled(str(error))
-                stop.wait(AGAIN_S)
-                self._again()
+                while not (stop.wait(AGAIN_S) or self._again()):
+                    pass
 
     def _take(self, records: Iterable[Record]) -> None:
         for record in records:
             if record.offset > self._ends.get(record.partition, -1):
                 self.book.absorb(record)
 
-    def _again(self) -> None:
+    def _again(self) -> bool:
+        """Read what is there anew; else what a new topic holds would be taken for old."""
         try:
             self.load()
         except BusError as error:
             self._troubled(str(error))
+            return False
+        return True
 
     def _troubled(self, why: str) -> None:
         if why != self.trouble:

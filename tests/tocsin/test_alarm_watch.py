@@ -40,8 +40,13 @@ class Breaking(Bus):
     def __init__(self) -> None:
         super().__init__()
         self.broken = threading.Event()
+        self.away = 0  # next looks at what is there that fail
 
     def history(self) -> Sequence[Record]:
+        if self.away:
+            self.away -= 1
+            msg = "no broker"
+            raise BusError(msg)
         return tuple(self.topics.get(ALARMS, ()))
 
     @contextmanager
@@ -107,3 +112,16 @@ def test_a_topic_that_was_made_anew_counts_and_the_break_is_said() -> None:
         until(lambda: watch.trouble == "the topic is no more", what="the trouble to be told")
         until(lambda: ids(watch) == ["a-9"], what="the new topic")
         until(lambda: watch.trouble == "", what="the trouble to pass")
+
+
+def test_a_topic_made_anew_counts_also_where_the_first_look_at_it_failed() -> None:
+    bus = Breaking()
+    for version in range(1, 4):
+        bus.put(ALARMS, alarm(1, version, AlarmState.UNACKNOWLEDGED), key=KEY)
+    with following(bus) as watch:
+        bus.topics.clear()
+        bus.put(ALARMS, alarm(9, 1, AlarmState.UNACKNOWLEDGED), key=KEY)
+        bus.away = 1
+        bus.broken.set()
+        until(lambda: ids(watch) == ["a-9"], what="the alarm of the new topic")
+        until(lambda: not watch.trouble, what="no trouble")
