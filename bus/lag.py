@@ -107,7 +107,7 @@ class GroupLag:
                 return ask()
             except _NoAnswerError as error:
                 if not error.passes or time.monotonic() > deadline:
-                    msg = f"no Kafka broker says {what}, at {self._address.servers}: {error}"
+                    msg = f"no Kafka broker tells {what}, at {self._address.servers}: {error}"
                     raise BusError(msg) from error
                 time.sleep(AGAIN_S)
 

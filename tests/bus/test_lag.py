@@ -74,9 +74,9 @@ def test_a_group_is_followed_through_what_it_reads_and_through_outages(broker: K
         assert lag.members("readers") == 1
         assert lag.places("readers", [INPUTS])[INPUTS, 1] == Place(done=2, end=5)
         broker.kill()
-        with pytest.raises(BusError, match="no Kafka broker says how far readers is"):
+        with pytest.raises(BusError, match="no Kafka broker tells how far readers is"):
             lag.places("readers", [INPUTS])
-        with pytest.raises(BusError, match="no Kafka broker says who is in readers"):
+        with pytest.raises(BusError, match="no Kafka broker tells who is in readers"):
             lag.readers("readers")
         broker.start()
         until(lambda: answers(lag), what="an answer")
