@@ -80,10 +80,8 @@ def batch(seq: int) -> tuple[bytes, bytes]:
     return EDGE.encode(), pack(Batch(EDGE, LOG, seq, clock_ns=int(t_ns[-1]) + EVERY_NS, frames=frames))
 
 
-def drained(broker: Kafka) -> bool:
-    return all(
-        at.behind == 0 for at in GroupLag(Address(servers=broker.address)).places("tocsin-stream", [INPUTS]).values()
-    )
+def drained(lag: GroupLag) -> bool:
+    return all(at.behind == 0 for at in lag.places("tocsin-stream", [INPUTS]).values())
 
 
 def on(broker: Kafka, topic: str) -> list[bytes]:
@@ -99,10 +97,11 @@ def flipped(word: bytes) -> bytes:
 
 
 def test_damaged_state_starts_its_device_cold_and_rings_and_nobody_else_notices(broker: Kafka, config: Path) -> None:
+    lag = GroupLag(Address(servers=broker.address))
     put(broker, INPUTS, [batch(seq) for seq in range(1, 6)])
     with Role("stream", config, name="before") as worker:
         worker.ready()
-        until(lambda: drained(broker), what="all scored")
+        until(lambda: drained(lag), what="all scored")
     kept = {record.key: record.body for record in history(Address(servers=broker.address), STATE)}
     keys = {name: next(key for key in kept if key.startswith(f"device/{EDGE}/{name}@".encode())) for name in DEVICES}
     rung = {alarm.device: alarm for alarm in alarms(broker) if alarm.rule == "limit:a:H"}
@@ -133,7 +132,7 @@ def test_damaged_state_starts_its_device_cold_and_rings_and_nobody_else_notices(
     put(broker, INPUTS, [batch(seq) for seq in range(6, 11)])
     with Role("stream", config, name="after") as worker:
         worker.ready()
-        until(lambda: drained(broker), what="all scored")
+        until(lambda: drained(lag), what="all scored")
         assert worker.running()
     lost = {alarm.device for alarm in alarms(broker) if alarm.rule == "state-lost"}
     assert lost == set(damage)
@@ -152,6 +151,7 @@ def scored(broker: Kafka) -> int:
 def test_a_letter_given_in_again_works_once_it_can_be_read_and_else_comes_back_once(
     broker: Kafka, config: Path
 ) -> None:
+    lag = GroupLag(Address(servers=broker.address))
     _, body = batch(99)
     readable = DeadLetter(
         Origin("", f"{INPUTS}/0", 4), "inputs", "of a later version", body, size=len(body), t_ns=2**61
@@ -171,7 +171,7 @@ def test_a_letter_given_in_again_works_once_it_can_be_read_and_else_comes_back_o
 
         assert tocsin("dead", "retry", by_body[change.hex()], "-c", config).exit_code == 0
         until(lambda: worker.figure("tocsin_stream_dead_letters") == 2, what="the letter to come back")
-        until(lambda: drained(broker), what="all worked on")
+        until(lambda: drained(lag), what="all worked on")
         assert worker.figure("tocsin_stream_dead_letters") == 2
     bodies = [letter.body for record in on(broker, DEAD) if isinstance(letter := unpack_outcome(record), DeadLetter)]
     assert (bodies.count(change), bodies.count(body)) == (2, 1)
