@@ -1,5 +1,6 @@
 """What `tocsin doctor` looks at in a fleet: the broker and its topics, how far everybody is, the store, the archive."""
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -23,6 +24,7 @@ BEHIND = 10_000  # records; below, a reader keeps up or soon will
 
 def examine_fleet(loaded: Loaded) -> Iterator[Finding]:
     """Look at everything that the roles of a fleet need."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what stands in its way is told by who asks
     yield from _bus(loaded)
     yield from _store(loaded)
     yield from _archive(loaded)
