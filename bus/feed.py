@@ -11,7 +11,7 @@ from bus.address import Address
 from bus.losses import Losses
 from bus.trouble import Trouble
 from wire.messages import NS_PER_S
-from wire.ports import BusError, Record
+from wire.ports import BusError, FeedEndedError, Record
 
 WRONG = frozenset(
     {  # passes by itself no more; all else is a broker that is away for a while
@@ -139,7 +139,11 @@ def record_of(message: Message) -> Record | None:
     """The record of a message; None for trouble that passes. Raises BusError for what does not."""
     error = message.error()
     if error is not None:
-        if error.fatal() or error.code() in WRONG:
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 -- the client's name for its own end
+            hint = ": is there another with the same --instance?" if "fenced" in error.str() else ""
+            msg = f"the bus cannot be read any more: {error.str()}{hint}"
+            raise FeedEndedError(msg)
+        if error.code() in WRONG:
             msg = f"the bus cannot be read: {error.str()}"
             raise BusError(msg)
         log.warning("the bus is in trouble: %s", error.str())

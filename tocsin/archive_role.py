@@ -18,7 +18,7 @@ from tocsin.export import archive_root
 from tocsin.fleet import RoleError, Work
 from tocsin.vitals import Probe, Vital
 from wire.messages import NS_PER_S
-from wire.ports import BusError, Feed, Record
+from wire.ports import BusError, Feed, FeedEndedError, Record
 from wire.settings import Loaded
 from wire.topics import INPUTS
 
@@ -57,12 +57,12 @@ class Archivist:
         self.health = ArchiveHealth()
 
     def run(self, stop: threading.Event) -> None:
-        """Work until told to stop; then what is held is put under `open/`. Raises ArchiveBrokenError."""
+        """Work until told to stop; then what is held goes under `open/`. Raises ArchiveBrokenError, FeedEndedError."""
         delay_s = FIRST_DELAY_S
         while not stop.is_set():
             try:
                 self.turn()
-            except ArchiveBrokenError:
+            except (ArchiveBrokenError, FeedEndedError):
                 raise
             except (ArchiveError, BusError) as error:
                 self._troubled(str(error))

@@ -83,6 +83,10 @@ class BusError(Exception):
     """The bus cannot be used; the message says what happened and what to do."""
 
 
+class FeedEndedError(BusError):
+    """This feed reads nothing more, whatever the bus does: another has to be opened."""
+
+
 class Publisher(Protocol):
     """Puts bytes on a topic of the bus."""
 

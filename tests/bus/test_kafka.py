@@ -142,6 +142,27 @@ def test_what_was_deleted_before_a_group_had_read_it_is_told_once(broker: Kafka)
     assert lost == [(SCORES, 40)]
 
 
+def test_the_first_of_two_members_with_one_instance_is_told_that_it_reads_no_more(broker: Kafka) -> None:
+    address = Address(servers=broker.address)
+    with KafkaPublisher(address, client_id="test") as publisher:
+        publisher.publish(ADVICE, b"e", b"1", lambda _: None)
+        assert publisher.flush(20)
+    feed = partial(KafkaFeed, address, group="twins", topics=[ADVICE], instance="twin")
+
+    def ended(feed: KafkaFeed) -> bool:
+        try:
+            feed.read(limit=10, wait_s=0.1)
+        except BusError as error:
+            return "another with the same --instance" in str(error)
+        return False
+
+    with feed() as first:
+        read_all(first, 1)
+        with feed() as second:
+            read_all(second, 1)
+            until(lambda: ended(first), what="the first to be told")
+
+
 def test_a_publisher_goes_on_after_a_broker_lost_what_it_had_confirmed(tmp_path: Path) -> None:
     told: list[str] = []
     with kafka(tmp_path) as server:

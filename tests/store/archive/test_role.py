@@ -24,7 +24,7 @@ from tests.store.archive.pieces import batch, stream, tree
 from tocsin.archive_role import LONGEST_DELAY_S, Archivist, archive
 from wire.envelope import pack
 from wire.messages import NS_PER_S
-from wire.ports import BusError, Record
+from wire.ports import BusError, FeedEndedError, Record
 from wire.settings import load
 from wire.topics import INPUTS
 
@@ -124,6 +124,19 @@ def test_what_needs_a_person_ends_the_role(tmp_path: Path) -> None:
     anew = Record(INPUTS, 0, 0, b"", b"", RECORDS[19].at_ns + 7200 * NS_PER_S)
     with pytest.raises(ArchiveBrokenError):
         Archivist(Bus([anew]), Archive(Folder(tmp_path))).run(threading.Event())
+
+
+class Ended(Bus):
+    """A feed whose client ended itself."""
+
+    def read(self, *, limit: int, wait_s: float) -> list[Record]:
+        msg = f"no more, {limit} in {wait_s}"
+        raise FeedEndedError(msg)
+
+
+def test_a_feed_that_reads_nothing_more_ends_the_role_for_another_to_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(FeedEndedError):
+        Archivist(Ended(RECORDS), Archive(Folder(tmp_path))).run(threading.Event())
 
 
 @pytest.mark.server
