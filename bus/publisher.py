@@ -11,6 +11,7 @@ from typing import Self
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from bus.address import Address
+from bus.reasons import Heard, reason
 from bus.trouble import Trouble
 from wire.ports import BusError
 
@@ -48,7 +49,8 @@ class KafkaPublisher:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="kafka-publisher", daemon=True)
         self._told = Trouble()
-        self._trouble = ""  # since something went through
+        self._address = address
+        self._heard = Heard()  # since something went through
 
     def __enter__(self) -> Self:
         """Start; the broker need not be there yet. Raises BusError for settings that cannot be."""
@@ -76,8 +78,8 @@ class KafkaPublisher:
         producer, until_s = self._producer, time.monotonic() + WAIT_S
 
         def told(error: KafkaError | None, _: Message) -> None:
-            if error is None:
-                self._trouble = ""
+            if error is None and self._heard.said:
+                self._heard = Heard()
             done("" if error is None else error.str())
 
         while producer is not None and not self._stop.is_set():
@@ -111,7 +113,8 @@ class KafkaPublisher:
     def trouble(self) -> str:
         """Why nothing goes through just now; empty where nothing waits to."""
         producer = self._producer
-        return self._trouble if producer is not None and len(producer) else ""
+        stands = producer is not None and len(producer) and self._heard.said
+        return reason(list(self._heard.said), self._address) if stands else ""
 
     def _poll(self) -> None:
         while not self._stop.is_set():
@@ -135,4 +138,4 @@ class KafkaPublisher:
 
     def _troubled(self, error: KafkaError) -> None:
         self._told(error)
-        self._trouble = error.str()
+        self._heard(error)

@@ -1,18 +1,20 @@
 """The topics of the fleet: how each is laid out, making them, and refusing a layout that would lose data."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
 from bus.address import Address
+from bus.reasons import Heard, reason
 from wire.config import DAY_NS
 from wire.messages import NS_PER_S
 from wire.ports import BusError
 from wire.topics import ADVICE, ALARMS, DEAD, DEFAULT_PARTITIONS, INPUTS, SCORES, STATE
 
-TIMEOUT_S = 8.0
+TIMEOUT_S = 6.0
 NS_PER_MS = NS_PER_S // 1000
 DAY_MS = str(DAY_NS // NS_PER_MS)
 HOUR_MS = str(3_600_000)
@@ -54,22 +56,30 @@ def layouts(partitions: int = DEFAULT_PARTITIONS, *, retention_ns: int = 7 * DAY
 
 
 class Topics:
-    """The topics of one cluster, as its brokers tell."""
+    """The topics of one cluster, as its brokers tell. Raises BusError for settings that cannot be."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._admin = AdminClient({**address.settings(), "log_level": 0, "socket.timeout.ms": 5000})
+        self._heard = Heard()
+        settings: dict[str, Any] = {
+            **address.settings(),
+            "log_level": 0,
+            "socket.timeout.ms": 5000,
+            "error_cb": self._heard,
+        }
+        try:
+            self._admin = AdminClient(settings)
+        except KafkaException as error:  # a file of the settings, most of all
+            msg = f"`bus` cannot be used as it is: {error.args[0].str()}"
+            raise BusError(msg) from error
 
     def partitions(self) -> dict[str, int]:
         """How many partitions each topic has. Raises BusError when no broker answers."""
         try:
             found = self._admin.list_topics(timeout=TIMEOUT_S).topics
         except KafkaException as error:
-            msg = (
-                f"no Kafka broker answers at {self._address.servers} ({error.args[0].str()}). "
-                "Start it, or correct `bus` in the config"
-            )
-            raise BusError(msg) from error
+            self._admin.poll(0)  # complaints are handed out here
+            raise BusError(reason(self._heard.said, self._address)) from error
         return {name: len(topic.partitions) for name, topic in found.items()}
 
     def create(self, wanted: Sequence[Layout], *, replicas: int = 1) -> list[str]:

@@ -75,9 +75,13 @@ def _bus(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
     if not is_fleet(config):
         return
     try:
-        parse(config.bus, environ)
+        address = parse(config.bus, environ)
     except BusError as error:
         yield Problem(key="bus", what=str(error).removeprefix("bus: "))
+    else:
+        for written in filter(None, (address.ca_file, address.cert_file, address.key_file)):
+            if not Path(written).is_file():
+                yield Problem(key="bus", what=f"there is no file {Path(written).absolute()}")
     if find_spec("confluent_kafka") is None:
         yield Problem(key="bus", what="Kafka's client is not installed: pip install 'tocsin[bus]'")
 

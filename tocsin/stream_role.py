@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from bus.address import Address
 from bus.lag import GroupLag
 from bus.publisher import KafkaPublisher
-from bus.topics import Topics
+from bus.topics import Topics, layouts
 from models.online import Online
 from stream.core import Core
 from stream.detectors import Shelf
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 def stream(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = "") -> tuple[Work, Probe]:
     """Give the work of scoring the partitions that the group hands out. Raises RoleError, BusError."""
-    _fit(Topics(address).partitions())
+    _fit(Topics(address))
     for chatty in ("faust", "mode", "aiokafka"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     core = Core(loaded.config, Shelf([Online()]))
@@ -75,16 +75,20 @@ def settings_of(address: Address, *, instance: str = "") -> WorkerSettings:
     )
 
 
-def _fit(there: dict[str, int]) -> None:
+def _fit(topics: Topics) -> None:
+    there = topics.partitions()
     if missing := sorted({INPUTS, STATE} - set(there)):
         msg = f"there is no topic {' and '.join(missing)}: run tocsin stream --create-topics"
         raise RoleError(msg)
     if there[INPUTS] != there[STATE]:
         msg = (
             f"{INPUTS} has {there[INPUTS]} partitions and {STATE} has {there[STATE]}: they need the same number, "
-            "or state is written where nobody finds it. Make both anew with tocsin stream --create-topics"
+            f"or state is written where nobody finds it. Delete {STATE}, its devices then start cold, and run tocsin "
+            f"stream --create-topics --partitions {there[INPUTS]}"
         )
         raise RoleError(msg)
+    if wrong := list(topics.wrong(layouts(there[INPUTS]))):
+        raise RoleError("; ".join(wrong))
 
 
 def _watch(dog: Watchdog, stack: ExitStack) -> None:

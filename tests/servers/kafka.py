@@ -106,13 +106,13 @@ class Kafka:
 
 
 @contextmanager
-def kafka(folder: Path) -> Iterator[Kafka]:
+def kafka(folder: Path, kind: type[Kafka] = Kafka) -> Iterator[Kafka]:
     """Run a broker; skip where there is none, except in CI."""
     if not (shutil.which("java") and list(JARS.glob("kafka_*.jar"))):
         why = f"no Kafka: needs java and the jars in {JARS} (make kafka)"
         assert os.environ.get("CI") != "true", why
         pytest.skip(why)
-    server = Kafka(folder)
+    server = kind(folder)
     server.format()
     server.start()
     try:
