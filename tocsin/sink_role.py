@@ -43,7 +43,7 @@ def sink(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = 
         raise RoleError(msg)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what stands in its way is told by who asks
     client = stack.enter_context(InfluxClient(influx))
-    _greet(client, site, here)
+    unmet = _greet(client, site, here)
     publisher = stack.enter_context(KafkaPublisher(address, client_id=f"{GROUP}-{instance}"))
     lag, lost = GroupLag(address), Counter[str]()
 
@@ -58,6 +58,7 @@ def sink(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str = 
         publisher=publisher,
         site=site,
     )
+    work.health.begin(unmet)
     reporter = Reporter(
         client,
         alarms=lambda: KafkaFeed(address, group=f"{GROUP}-alarms-{uuid.uuid4().hex}", topics=[ALARMS]),
@@ -84,15 +85,18 @@ def influx_of(loaded: Loaded) -> InfluxAddress:
         raise RoleError(str(error)) from error
 
 
-def _greet(client: InfluxClient, site: str, instance: str) -> None:
-    """Find out at the start whether the token and the bucket are right; InfluxDB itself may come later."""
+def _greet(client: InfluxClient, site: str, instance: str) -> str:
+    """Find out whether the token and the bucket are right; why InfluxDB is away, if so: it may come later."""
     hello = Lines(site).pipeline(role=ROLE, instance=instance, figures={"running": 1.0}, at_ns=time.time_ns())
     try:
+        client.version()  # has less patience than a write
         client.write(hello)
     except InfluxAwayError as error:
         log.warning("%s", error)
+        return str(error)
     except InfluxError as error:
         raise RoleError(str(error)) from error
+    return ""
 
 
 def _both(work: Sink, reporter: Reporter) -> Work:

@@ -12,23 +12,27 @@ from urllib.parse import urlencode
 import msgspec
 import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS, WriteApi
 from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
+from influxdb_client.service.write_service import WriteService
 
 from store.influx.address import InfluxAddress
 from store.influx.errors import (
     InfluxAwayError,
     InfluxBucketError,
     InfluxError,
+    InfluxOrgError,
     InfluxRefusedError,
     InfluxTokenError,
 )
 
-CONNECT_S, WRITE_S, ASK_S = 4.0, 30.0, 8.0
+CONNECT_S, WRITE_S, ASK_S = 4.0, 30.0, 6.0
+WRITTEN = 204
 LEVEL = 1  # of gzip: higher levels cost more than InfluxDB itself
 GZIP = 16 + zlib.MAX_WBITS
 SAID_LENGTH = 500
+NO_INFLUX = "what answers there is no InfluxDB"
+ORG = "organization"  # in what InfluxDB says of one that is not there
 
 Value = str | float | int | bool | None
 
@@ -62,7 +66,7 @@ class InfluxClient:
     def __init__(self, address: InfluxAddress) -> None:
         self.address = address
         self._client: InfluxDBClient | None = None
-        self._writer: WriteApi | None = None
+        self._writer: WriteService | None = None
         trust = {"ca_certs": address.ca_file} if address.ca_file else {}
         self._http = urllib3.PoolManager(retries=False, maxsize=4, **trust)  # type: ignore[arg-type]
 
@@ -79,7 +83,7 @@ class InfluxClient:
         if address.gzip:
             # The client's own gzip is at level 9, slower than InfluxDB; what is handed to it is compressed already.
             self._client.api_client.set_default_header("Content-Encoding", "gzip")  # type: ignore[no-untyped-call]
-        self._writer = self._client.write_api(write_options=SYNCHRONOUS)
+        self._writer = WriteService(self._client.api_client)  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(
@@ -100,12 +104,25 @@ class InfluxClient:
             return
         body = packed(lines) if self.address.gzip else lines
         try:
-            self._writer.write(self.address.bucket, self.address.org or "-", body, WritePrecision.NS)  # type: ignore[arg-type]
+            status = self._put(self._writer, body)
         except ApiException as error:
             headers = {name.lower(): value for name, value in (error.headers or {}).items()}
             raise self.failure(error.status or 0, error.body or str(error.reason), headers) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise InfluxAwayError(self.address.url, _plain(error)) from error
+        if status != WRITTEN:  # a web server says 200 to everything: what it was given is gone
+            raise InfluxAwayError(self.address.url, f"HTTP {status} to a write: {NO_INFLUX}")
+
+    def _put(self, writer: WriteService, body: bytes) -> int:
+        """The status of the answer; the client's own `write` throws it away."""
+        answer = writer.post_write_with_http_info(  # type: ignore[no-untyped-call]
+            self.address.org or "-",
+            self.address.bucket,
+            body,
+            precision=WritePrecision.NS,
+            content_type="text/plain; charset=utf-8",
+        )
+        return int(answer[1])
 
     def query(self, text: str, *, database: str | None = None) -> list[Series]:
         """Read by InfluxQL; times are integer nanoseconds. Raises InfluxError."""
@@ -121,7 +138,9 @@ class InfluxClient:
     def version(self) -> str:
         """What answers there: "1.8.10", "v2.7.1". Raises InfluxError."""
         headers = self._request("GET", "/ping").headers
-        return str(headers.get("X-Influxdb-Version", "unknown"))
+        if "X-Influxdb-Version" not in headers:
+            raise InfluxAwayError(self.address.url, NO_INFLUX)
+        return str(headers["X-Influxdb-Version"])
 
     def ask(self, method: str, path: str, *, fields: Mapping[str, str] | None = None, body: object = None) -> bytes:
         """One request of the HTTP API and the bytes of its answer. Raises InfluxError."""
@@ -129,11 +148,11 @@ class InfluxClient:
 
     def failure(self, status: int, body: str | bytes, headers: Mapping[str, str]) -> InfluxError:
         """The error that an answer means; `headers` in small letters."""
-        url, said = self.address.url, _said(body)
+        url, bucket, said = self.address.url, self.address.bucket, _said(body)
         if status in {401, 403}:
             return InfluxTokenError(url, status, said, given=bool(self.address.token))
         if status == 404:  # noqa: PLR2004 -- as HTTP counts
-            return InfluxBucketError(url, self.address.bucket, said)
+            return InfluxOrgError(url, self.address.org, said) if ORG in said else InfluxBucketError(url, bucket, said)
         if status in {400, 413, 422}:
             return InfluxRefusedError(url, status, said)
         wait_s = _retry_after_s(headers.get("retry-after", ""), now_s=time.time())
@@ -158,13 +177,23 @@ class InfluxClient:
         try:
             answer = msgspec.json.decode(body, type=_Answer)
         except msgspec.DecodeError as error:
-            raise InfluxAwayError(self.address.url, f"no answer of an InfluxDB: {error}") from error
+            raise InfluxAwayError(self.address.url, NO_INFLUX) from error
         for said in (answer.error, *(result.error for result in answer.results)):
             if "database not found" in said:
                 raise InfluxBucketError(self.address.url, self.address.bucket, said)
             if said:
                 raise InfluxRefusedError(self.address.url, 200, said)
         return [series for result in answer.results for series in result.series]
+
+
+SIGNS: Mapping[str, str] = {  # in what the client says, and what that means
+    "NameResolutionError": "there is no host of that name",
+    "Connection refused": "Connection refused",
+    "WRONG_VERSION_NUMBER": 'it speaks no TLS there: "influxdb:" is without, "influxdbs:" with TLS',
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted here: name the file of who signed it with &ca_file=",
+    "timed out": "it takes connections and says nothing",
+    "Connection aborted": "it ends connections without a word: does it want TLS, influxdbs:?",
+}
 
 
 def packed(lines: bytes) -> bytes:
@@ -195,6 +224,9 @@ def _retry_after_s(text: str, *, now_s: float) -> float:
 
 
 def _plain(error: Exception) -> str:
-    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
-    text = str(cause).rpartition(": ")[2]
-    return text or type(error).__name__
+    """What went wrong on the way, in a few words."""
+    text = f"{type(error).__name__} {error}"
+    for sign, words in SIGNS.items():
+        if sign in text:
+            return words
+    return str(error).rpartition(": ")[2] or type(error).__name__

@@ -5,6 +5,7 @@ InfluxError              a StoreError
 ├── InfluxAwayError      it does not answer or is too busy; what was to be written may come again
 ├── InfluxTokenError     the token is wrong, or may not do this
 ├── InfluxBucketError    there is no such bucket
+├── InfluxOrgError       there is no such organization, or the token is of another
 └── InfluxRefusedError   it took some of the lines, or none, and will never take the others
 """
 
@@ -43,12 +44,23 @@ class InfluxTokenError(InfluxError):
 
 
 class InfluxBucketError(InfluxError):
-    """There is no such bucket or organization."""
+    """There is no such bucket."""
 
     def __init__(self, url: str, bucket: str, said: str) -> None:
         """Name the bucket."""
         super().__init__(f'InfluxDB at {url} has no bucket "{bucket}" ({said}): run tocsin store init')
         self.bucket = bucket
+
+
+class InfluxOrgError(InfluxError):
+    """There is no such organization for this token."""
+
+    def __init__(self, url: str, org: str, said: str) -> None:
+        """Name the organization."""
+        super().__init__(
+            f'InfluxDB at {url} has no organization "{org}" for this token ({said}): correct org= in `store`, or make '
+            "a token in that organization"
+        )
 
 
 class InfluxRefusedError(InfluxError):

@@ -19,6 +19,7 @@ class SinkHealth:
         self.lag = 0.0  # records behind, at the last report
         self.uncommitted = ""  # why what is stored will come again
         self.failure = ""  # why a thread of it ended
+        self._unmet = ""  # what was heard of InfluxDB before anything was written
         self._troubles: dict[int, str] = {}
         self._lock = threading.Lock()
 
@@ -26,7 +27,12 @@ class SinkHealth:
     def trouble(self) -> str:
         """What stands in the way of a writer."""
         with self._lock:
-            return next(iter(self._troubles.values()), "")
+            return next(iter(self._troubles.values()), self._unmet)
+
+    def begin(self, trouble: str) -> None:
+        """Say what stands in the way before there is any writer; it holds until something is written."""
+        with self._lock:
+            self._unmet = trouble
 
     def add(self, **counts: int) -> None:
         """Count, from any of several writers."""
@@ -41,4 +47,5 @@ class SinkHealth:
             news = trouble != before and trouble not in self._troubles.values()
             if trouble:
                 self._troubles[threading.get_ident()] = trouble
+            self._unmet = ""
             return news

@@ -138,5 +138,7 @@ class Reporter:
             log.warning("%s", error)
         except InfluxError as error:
             log.debug("%s", error)
+            self._health.tell(str(error))  # with nothing on the bus nobody else would notice
             return False
+        self._health.tell("")
         return True

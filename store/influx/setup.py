@@ -7,7 +7,7 @@ import msgspec
 
 from store.influx.address import InfluxAddress, parse
 from store.influx.client import InfluxClient
-from store.influx.errors import InfluxBucketError, InfluxError
+from store.influx.errors import InfluxBucketError, InfluxError, InfluxOrgError
 from wire.config import HOUR_NS, Retention
 from wire.messages import NS_PER_S
 from wire.units import duration_text
@@ -52,11 +52,21 @@ def store_check(url: str, environ: Mapping[str, str]) -> list[str]:
     """What is wrong with the InfluxDB of a config, in sentences: address, reach, token, bucket; changes nothing."""
     try:
         with InfluxClient(parse(url, environ)) as client:
-            client.version()
+            if not client.version().startswith("1."):
+                _placed(client)  # a query finds the bucket by the token alone, a write by the organization
             client.query("SELECT running FROM pipeline LIMIT 1")  # SHOW says nothing of a database that is missing
     except InfluxError as error:
         return [str(error)]
     return []
+
+
+def _placed(client: InfluxClient) -> None:
+    """Raise InfluxError unless the organization of the config has the bucket."""
+    address = client.address
+    org = _org(client)
+    listed = _found(client, f"/api/v2/buckets?orgID={quote(org.id)}&name={quote(address.bucket)}", address.bucket)
+    if not any(each.name == address.bucket for each in listed.buckets):
+        raise InfluxBucketError(address.url, address.bucket, f'in the organization "{address.org}"')
 
 
 def _init_1(client: InfluxClient, keep_ns: int) -> list[str]:
@@ -75,27 +85,31 @@ def _init_1(client: InfluxClient, keep_ns: int) -> list[str]:
 
 
 def _init_2(client: InfluxClient, keep_ns: int) -> list[str]:
-    address = client.address
-    if not address.org:
-        msg = "InfluxDB 2 needs an organization: add ?org=ORG to `store` in the config"
-        raise InfluxError(msg)
-    org = _found(client, f"/api/v2/orgs?org={quote(address.org)}", address.org).orgs
-    if not org:
-        msg = f'InfluxDB at {address.url} has no organization "{address.org}": make it, or correct ?org= in `store`'
-        raise InfluxError(msg)
-    at = f"orgID={quote(org[0].id)}"
+    address, org = client.address, _org(client)
+    at = f"orgID={quote(org.id)}"
     listed = _found(client, f"/api/v2/buckets?{at}&name={quote(address.bucket)}", address.bucket).buckets
     bucket = next((each for each in listed if each.name == address.bucket), None)
     if bucket is None:
         rules = [{"type": "expire", "everySeconds": keep_ns // NS_PER_S}]
-        body = {"orgID": org[0].id, "name": address.bucket, "retentionRules": rules}
+        body = {"orgID": org.id, "name": address.bucket, "retentionRules": rules}
         bucket = msgspec.json.decode(client.ask("POST", "/api/v2/buckets", body=body), type=_Named)
         told = [f'made the bucket "{address.bucket}", which keeps {duration_text(keep_ns)}']
     else:
         kept_s = sum(rule.everySeconds for rule in bucket.retentionRules)
         kept = f"keeps {duration_text(kept_s * NS_PER_S)}" if kept_s else "keeps everything"
         told = [f'found the bucket "{address.bucket}", which {kept}, and left it as it is']
-    return [*told, *_mapped(client, at, bucket, org[0])]
+    return [*told, *_mapped(client, at, bucket, org)]
+
+
+def _org(client: InfluxClient) -> _Named:
+    address = client.address
+    if not address.org:
+        msg = "InfluxDB 2 needs an organization: add ?org=ORG to `store` in the config"
+        raise InfluxError(msg)
+    found = _found(client, f"/api/v2/orgs?org={quote(address.org)}", address.org).orgs
+    if not found:
+        raise InfluxOrgError(address.url, address.org, "none of that name is seen")
+    return found[0]
 
 
 def _mapped(client: InfluxClient, at: str, bucket: _Named, org: _Named) -> list[str]:
@@ -116,7 +130,7 @@ def _mapped(client: InfluxClient, at: str, bucket: _Named, org: _Named) -> list[
 def _found(client: InfluxClient, path: str, name: str) -> _Listed:
     try:
         answer = client.ask("GET", path)
-    except InfluxBucketError:  # what is asked for by name and is not there is a 404 in some versions
+    except (InfluxBucketError, InfluxOrgError):  # what is asked for by name and is not there is a 404 in some versions
         return _Listed()
     try:
         return msgspec.json.decode(answer, type=_Listed)
