@@ -31,7 +31,7 @@ from wire.topics import INPUTS
 
 MESSAGES, DEVICES, CHANNELS = 100_000, 50, 4
 ROUNDS = 3
-INFLIGHT = 5000
+INFLIGHT = 200  # the client goes through all of them at each acknowledgement
 CONFIG = """\
 site = "bench"
 bus = "kafka://{kafka}"

@@ -14,6 +14,8 @@ BOUND_BYTES = 8 * 1024 * 1024  # of memory, estimated
 WINDOW_BYTES = 1024 * 1024  # a group is cut at once when this much waits
 # Much less than the promised 50 ms: reading, cutting and syncing need the rest.
 LINGER_NS = 15_000_000
+BUSY = 32  # arrivals: more than brokers of before MQTT 5 send unacknowledged, so that nobody waits for a receipt ...
+BUSY_LINGER_NS = 30_000_000  # ... and larger groups are worth a little time: whoever scores pays by the batch
 IDLE_NS = 2_000_000  # a sender that waits for acknowledgements and is quiet for this long has sent its window
 RETRY_S = 1.0
 STEP = 16  # a full room gives way in steps of a sixteenth
@@ -104,14 +106,14 @@ class WaitingRoom:
         """The next group and the monotonic time of taking it; empty when `until_ns` passed or the room is closed.
 
         A group is ready when a window is full, LINGER_NS passed since its first arrival, or it holds receipts and
-        nothing more came for IDLE_NS.
+        nothing more came for IDLE_NS; one of BUSY arrivals or more when BUSY_LINGER_NS passed.
         """
         with self._changed:
             while (wait_ns := self._wait_ns(until_ns)) > 0:
                 before = len(self._queue)
                 self._sleeper_wants_any = before == 0
                 self._changed.wait(wait_ns / NS_PER_S)
-                if self._receipts and before == len(self._queue) > 0:
+                if self._receipts and before == len(self._queue) and 0 < before < BUSY:
                     break
             return self._empty(), self._clock.monotonic_ns()
 
@@ -161,8 +163,10 @@ class WaitingRoom:
         now = self._clock.monotonic_ns()
         if not self._queue:
             return until_ns - now
-        left_ns = self._queue[0].mono_ns + LINGER_NS - now
-        return min(left_ns, IDLE_NS) if self._receipts else left_ns
+        since_ns = now - self._queue[0].mono_ns
+        if len(self._queue) >= BUSY:
+            return BUSY_LINGER_NS - since_ns
+        return min(LINGER_NS - since_ns, IDLE_NS) if self._receipts else LINGER_NS - since_ns
 
     def _empty(self) -> list[Waiting]:
         group = [*self._spared, *self._queue]

@@ -79,7 +79,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
             web_enabled=False,
             datadir=f"{tempfile.gettempdir()}/tocsin-stream",  # made, and never used
             stream_wait_empty=False,
-            stream_buffer_maxsize=4096,
+            stream_buffer_maxsize=400,  # two micro-batches: an input may weigh a megabyte
             broker_session_timeout=10,
             broker_heartbeat_interval=3,
             broker_rebalance_timeout=10,

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from edge.clock import HandClock
-from edge.waiting import LINGER_NS, WINDOW_BYTES, WaitingRoom
+from edge.waiting import BUSY, BUSY_LINGER_NS, LINGER_NS, WINDOW_BYTES, WaitingRoom
 from wire.messages import Gap, Refused, SourceState, SourceStatus
 from wire.ports import Arrival, FullError, Receipt, Row
 
@@ -65,6 +65,20 @@ def test_others_are_gathered_until_they_lingered() -> None:
     clock.pass_ns(LINGER_NS)
     assert taker.is_done()
     assert taker.taken == 2
+
+
+def test_much_at_once_is_gathered_for_longer_though_it_waits_for_receipts() -> None:
+    clock = HandClock(0)
+    room = WaitingRoom(clock=clock)
+    for _ in range(BUSY):
+        room.put(arrival(receipt=True))
+    taker = Taker(room)
+    clock.pass_ns(LINGER_NS)
+    assert not taker.is_done(within_s=0.1)
+    room.put(arrival(receipt=True))
+    clock.pass_ns(BUSY_LINGER_NS - LINGER_NS)
+    assert taker.is_done()
+    assert taker.taken == BUSY + 1
 
 
 def test_nothing_comes_by_the_time_for_a_heartbeat() -> None:
