@@ -14,8 +14,10 @@ BOUND_BYTES = 8 * 1024 * 1024  # of memory, estimated
 WINDOW_BYTES = 1024 * 1024  # a group is cut at once when this much waits
 # Much less than the promised 50 ms: reading, cutting and syncing need the rest.
 LINGER_NS = 15_000_000
-BUSY = 32  # arrivals: more than brokers of before MQTT 5 send unacknowledged, so that nobody waits for a receipt ...
-BUSY_LINGER_NS = 30_000_000  # ... and larger groups are worth a little time: whoever scores pays by the batch
+# So many that wait for receipts are more than brokers of before MQTT 5 send without one: nobody is kept waiting, and a
+# larger group is worth a little time, since whoever scores pays by the batch.
+BUSY = 32
+BUSY_LINGER_NS = 25_000_000
 IDLE_NS = 2_000_000  # a sender that waits for acknowledgements and is quiet for this long has sent its window
 RETRY_S = 1.0
 STEP = 16  # a full room gives way in steps of a sixteenth
@@ -106,14 +108,14 @@ class WaitingRoom:
         """The next group and the monotonic time of taking it; empty when `until_ns` passed or the room is closed.
 
         A group is ready when a window is full, LINGER_NS passed since its first arrival, or it holds receipts and
-        nothing more came for IDLE_NS; one of BUSY arrivals or more when BUSY_LINGER_NS passed.
+        nothing more came for IDLE_NS; one of BUSY receipts or more when BUSY_LINGER_NS passed.
         """
         with self._changed:
             while (wait_ns := self._wait_ns(until_ns)) > 0:
                 before = len(self._queue)
                 self._sleeper_wants_any = before == 0
                 self._changed.wait(wait_ns / NS_PER_S)
-                if self._receipts and before == len(self._queue) and 0 < before < BUSY:
+                if self._receipts and before == len(self._queue) and before > 0 and self._receipts < BUSY:
                     break
             return self._empty(), self._clock.monotonic_ns()
 
@@ -164,7 +166,7 @@ class WaitingRoom:
         if not self._queue:
             return until_ns - now
         since_ns = now - self._queue[0].mono_ns
-        if len(self._queue) >= BUSY:
+        if self._receipts >= BUSY:
             return BUSY_LINGER_NS - since_ns
         return min(LINGER_NS - since_ns, IDLE_NS) if self._receipts else LINGER_NS - since_ns
 
