@@ -83,5 +83,10 @@ class Keeper:
                         continue
                     if role not in self._killed:
                         self.exits[f"{role.output.stem} {role.code}"] += 1
+                        print(f"{role.output.stem} ended with {role.code}: {_last_words(role)}", flush=True)
                     self._killed.discard(role)
                     role.start()
+
+
+def _last_words(role: Role) -> str:
+    return role.output.read_text(errors="replace").strip().rpartition("\n")[2]
