@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-edge check bench soak kafka lock clean
+.PHONY: help install demo test test-edge check bench soak kafka lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,8 @@ $(VENV)/.run: locks/run.txt pyproject.toml
 $(VENV)/.dev: locks/dev.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
 	@touch $@
+
+install: $(VENV)/.run  ## put the tocsin command into .venv/bin
 
 demo: $(VENV)/.run  ## watch machines wear out and ring, on http://127.0.0.1:8765
 	$(BIN)/tocsin demo

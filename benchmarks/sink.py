@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Self
 
 import numpy as np
 import urllib3
 from confluent_kafka import Producer
+from influxdb_client.service.write_service import WriteService
 
 from benchmarks.report import Figure, figure
 from bus.address import Address
@@ -174,14 +174,11 @@ class _Writer:
         self._url = f"http://127.0.0.1:{server.direct}/write?db=bench&precision=ns"
         self._headers = {"Content-Encoding": encoding} if encoding else {}
 
-    def post(self, body: bytes) -> None:
+    def post(self, body: bytes) -> int:
         answer = self._http.request("POST", self._url, body=body, headers=self._headers)
         if answer.status >= 300:
             raise RuntimeError(answer.data)
-
-    def write(self, bucket: str, org: str, record: bytes, write_precision: object) -> None:
-        del bucket, org, write_precision
-        self.post(record)
+        return int(answer.status)
 
 
 class _Direct(InfluxClient):
@@ -191,10 +188,9 @@ class _Direct(InfluxClient):
         super().__init__(parse(server.url("bench"), server.environ))
         self._past = _Writer(server)
 
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self._writer = self._past  # type: ignore[assignment]
-        return self
+    def _put(self, writer: WriteService, body: bytes) -> int:
+        del writer
+        return self._past.post(body)
 
 
 class _Timed:

@@ -2,13 +2,16 @@
 
 import json
 import re
+import shlex
 import subprocess
 import tomllib
 from enum import Enum
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
+import yaml
 from msgspec import inspect
 
 from wire.config import (
@@ -29,6 +32,7 @@ from wire.units import duration_text, size_text
 
 ROOT = Path(__file__).parent.parent
 DOCS = (ROOT / "docs/config.md").read_text(encoding="utf-8")
+FLEET = (ROOT / "docs/fleet.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EVERY_SOURCE = "`[[edge.sources]]`, every type"
 SECTIONS: dict[str, type[msgspec.Struct]] = {
@@ -118,7 +122,7 @@ def test_every_example_of_a_config_is_right(text: str) -> None:
 def test_every_make_target_a_text_names_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README + contributing, re.MULTILINE))
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README + contributing + FLEET, re.MULTILINE))
     assert "demo" in named
     assert named <= targets
 
@@ -129,6 +133,44 @@ def test_every_command_the_readme_names_exists() -> None:
     named = set(re.findall(r"(?:^|`|bin/)tocsin ([a-z]+)", README, re.MULTILINE))
     assert "demo" in named
     assert named <= set(cli.commands)
+
+
+def typed(text: str) -> list[list[str]]:
+    """The lines of a text's blocks that a person types, in words."""
+    blocks = [body for kind, body in re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE) if not kind]
+    lines = [line.split(" # ")[0].strip() for block in blocks for line in block.splitlines()]
+    parts = [part for line in lines for part in line.split(" && ")]
+    return [shlex.split(part) for part in parts if re.match(r"(\S*/)?(tocsin|docker) ", part)]
+
+
+@pytest.mark.parametrize("words", [words for words in typed(README + FLEET) if words[0] != "docker"], ids=" ".join)
+def test_every_command_that_a_text_shows_can_be_typed(words: list[str]) -> None:
+    can_be_typed(words[1:])
+
+
+def can_be_typed(words: list[str]) -> None:
+    from tocsin.command import cli  # noqa: PLC0415 -- the other texts are judged even if the command cannot load
+
+    command: click.Command = cli
+    while isinstance(command, click.Group):
+        name, *words = words
+        command = command.commands[name]
+    command.make_context(command.name, words)
+
+
+@pytest.mark.parametrize("words", [words for words in typed(README + FLEET) if words[0] == "docker"], ids=" ".join)
+def test_every_container_that_a_text_names_is_there(words: list[str]) -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    match words:
+        case ["docker", "compose", "exec", service, "tocsin", *rest]:
+            assert service in services
+            can_be_typed(rest)
+        case ["docker", "compose", "restart", *named]:
+            assert set(named) <= set(services)
+        case ["docker", "compose", "up" | "ps", *rest]:
+            assert set(rest) <= {"--detach", "--build", "--remove-orphans"}
+        case _:
+            pytest.fail(f"nobody knows {words}")
 
 
 def test_the_readme_says_the_command_and_what_is_seen_by_line_15() -> None:
