@@ -20,7 +20,7 @@ from tocsin.stream_role import settings_of
 from wire.ports import BusError
 from wire.topics import ALARMS, INPUTS
 
-KILLS = 4
+KILLS = 2
 ASKER = """
 import os, sys, threading
 from bus.address import Address
