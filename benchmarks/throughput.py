@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.report import Figure, figure
 from edge.lane import Draft, Group
 from edge.log import LocalLog
-from models.online import Online
+from models.selflearning.online import Online
 from store.box import DuckStore
 from stream.core import Core
 from stream.detectors import Shelf

@@ -25,7 +25,7 @@ from benchmarks.report import Figure, figure
 from bus.address import Address
 from bus.publisher import KafkaPublisher
 from bus.topics import Topics, layouts
-from models.online import Online
+from models.selflearning.online import Online
 from stream.attempt import attempt
 from stream.core import Core, Outcomes
 from stream.detectors import Shelf

@@ -12,7 +12,7 @@ from dashboards.console.server import Console, ConsoleError
 from edge.agent import Agent
 from edge.log import LocalLog
 from edge.logfile import LogError
-from models.online import Online
+from models.selflearning.online import Online
 from store.box import DuckStore
 from store.errors import StoreError
 from store.port import Reader, StoreFullError

@@ -9,7 +9,7 @@ from bus.address import Address
 from bus.lag import GroupLag
 from bus.publisher import KafkaPublisher
 from bus.topics import Topics, layouts
-from models.online import Online
+from models.selflearning.online import Online
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.fleet.settings import WorkerSettings

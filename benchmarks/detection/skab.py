@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.report import Figure, figure, table
 from models.contract import F64, I64, Bools, Job
 from models.decide import DEFAULT, Deciding, decide
-from models.online import Online
+from models.selflearning.online import Online
 
 WARM_UP = 400
 WINDOW_S = 60.0

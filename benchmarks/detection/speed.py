@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.report import Figure, figure, table
 from models.contract import F64, Job
-from models.online import Online
+from models.selflearning.online import Online
 
 CHANNELS = 8
 SHAPES = ((64, 100, 20), (64, 20, 60), (64, 1, 100), (1, 1000, 10))  # devices, rows a job, calls

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.contract import F64, Job
 from models.decide import DEFAULT, Deciding, decide
-from models.online import Online
+from models.selflearning.online import Online
 from simulators.rows import Block, Machine
 
 SECOND_NS = 1_000_000_000

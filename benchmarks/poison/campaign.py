@@ -22,7 +22,7 @@ from bus.address import Address
 from bus.history import history
 from bus.lag import GroupLag
 from bus.topics import Topics, layouts
-from models.online import Online
+from models.selflearning.online import Online
 from store.archive.manifest import Manifest
 from store.archive.place import place
 from store.influx.address import parse

@@ -10,7 +10,7 @@ import numpy as np
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from models.online import Online
+from models.selflearning.online import Online
 from stream.core import Core
 from stream.detectors import Shelf
 from wire.config import Config

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.contract import F64, Detector, Job, Scored
-from models.online import Online
+from models.selflearning.online import Online
 
 DETECTORS: Sequence[Detector] = [Online()]  # a new model is one row here
 SECOND = 1_000_000_000

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from models.contract import F64, Job, Scored
 from models.decide import DEFAULT, Deciding, decide
-from models.online import Online
+from models.selflearning.online import Online
 
 SECOND = 1_000_000_000
 NAMES = ("vibration", "temperature", "current", "pressure", "flow")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.online import Online
+from models.selflearning.online import Online
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.inputs import Item

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.online import Online
+from models.selflearning.online import Online
 from stream import state as records
 from stream.core import Core
 from stream.detectors import Shelf

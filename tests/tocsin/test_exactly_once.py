@@ -26,7 +26,7 @@ from pathlib import Path
 from edge import outbox as outbox_module
 from edge.log import LocalLog
 from edge.outbox import Outbox
-from models.online import Online
+from models.selflearning.online import Online
 from store.box import DuckStore
 from stream.core import Core
 from stream.detectors import Shelf

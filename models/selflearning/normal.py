@@ -3,10 +3,10 @@
 import msgspec
 import numpy as np
 
-from models.cascade import Trail
 from models.contract import F64
-from models.memory import BAND_SPANS, BLOCK, LEVELS, SPANS, Memory
-from models.relation import CLOSEST, inverse, packed, unpacked
+from models.selflearning.cascade import Trail
+from models.selflearning.memory import BAND_SPANS, BLOCK, LEVELS, SPANS, Memory
+from models.selflearning.relation import CLOSEST, inverse, packed, unpacked
 
 LEAST = 4.0  # independent looks that the supposition about a band is worth
 LOOSE = 1.0  # further ones a channel before relations are believed

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.contract import F64, Bools
-from models.memory import BAND_SPANS, BLOCK, FRESH, SETTLED, Memory
+from models.selflearning.memory import BAND_SPANS, BLOCK, FRESH, SETTLED, Memory
 
 EPOCHS = np.array([max(1, 2 * span // BLOCK) for span in BAND_SPANS], dtype=np.float64)[:, None, None]  # in blocks
 LOWEST = np.array([3.0, 3.0, 2.5, 2.0, 2.0, 3.0, 2.5, 2.0, 2.0])[:, None, None]  # so far plain noise comes in any case

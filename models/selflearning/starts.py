@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from models.cascade import Trail
 from models.contract import F64, Bools
-from models.memory import BLOCK, Memory
+from models.selflearning.cascade import Trail
+from models.selflearning.memory import BLOCK, Memory
 
 LEAST_ROWS = 3.0  # shorter absences are no stop
 FOLLOWING = 24.0  # a start lasts so many times the stop before it, but ...

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 
 from models.contract import F64, Job, Scored
-from models.memory import BLOCK, Memory, size
-from models.verdict import WARM_ROWS, judge, shares
+from models.selflearning.memory import BLOCK, Memory, size
+from models.selflearning.verdict import WARM_ROWS, judge, shares
 
 TOGETHER = 16  # channels of a device that are judged together; with more, each is judged by itself
 FLOOR = 0.02

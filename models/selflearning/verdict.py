@@ -3,11 +3,11 @@
 import msgspec
 import numpy as np
 
-from models import normal, starts, tails
-from models.cascade import WAITING, Trail, run
 from models.contract import F64, I64, Bools
-from models.memory import BAND_SPANS, BLOCK, FRESH, LEVELS, SETTLED, Memory
-from models.relation import imputed, times
+from models.selflearning import normal, starts, tails
+from models.selflearning.cascade import WAITING, Trail, run
+from models.selflearning.memory import BAND_SPANS, BLOCK, FRESH, LEVELS, SETTLED, Memory
+from models.selflearning.relation import imputed, times
 
 WARM_ROWS = 192.0
 LOOKS = 6.0  # spans of a band seen before it is judged

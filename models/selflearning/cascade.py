@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 
 from models.contract import F64, I64, Bools
-from models.memory import BLOCK, SPANS, Memory
-from models.relation import imputed, times
+from models.selflearning.memory import BLOCK, SPANS, Memory
+from models.selflearning.relation import imputed, times
 
 FAR = 1e9  # units; beyond it a value is merely "far"
 WAITING = 0.02  # share of its usual pace at which what is not yet mature follows while the device rings
