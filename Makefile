@@ -56,8 +56,8 @@ kafka: build/kafka/.done  ## fetch a Kafka broker for the tests (needs java and 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(VENV)/.dev  ## renew the locked dependencies
 	$(BIN)/python -m pip install --quiet uv
-	$(COMPILE) --extra all --extra build pyproject.toml -o locks/run.txt
-	$(COMPILE) --group dev --extra all --extra build pyproject.toml -o locks/dev.txt
+	$(COMPILE) --group dev --extra all --extra mlflow --extra build pyproject.toml -o locks/dev.txt
+	$(COMPILE) --extra all --extra build --constraint locks/dev.txt pyproject.toml -o locks/run.txt
 	$(COMPILE) --group edge-test --extra edge --extra build pyproject.toml -o locks/edge.txt
 	$(COMPILE) --extra edge --extra bus --extra build --constraint locks/run.txt pyproject.toml -o locks/edge-fleet.txt
 

@@ -1,16 +1,24 @@
-"""What every streaming detector is: cold, then advance; state is one flat vector, small enough for a message."""
+"""What every model is once fitted: cold, then advance; state is one flat vector, small enough for a message."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-F64 = npt.NDArray[np.float64]
-F32 = npt.NDArray[np.float32]
-I64 = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from models.arrays import F32, F64, I64, Bools
+from models.decide import Decision
+
+__all__ = ["F32", "F64", "I64", "Bools", "Detector", "Job", "Scored", "Task"]
+
+
+class Task(StrEnum):
+    """The questions a model can answer."""
+
+    ANOMALY = "anomaly"  # is this row unlike the normal it was fitted on?
+    LIFE = "life"  # how long until this unit fails?
+    OUTCOME = "outcome"  # what will this unit's test, or this row's label, be?
+    ONLINE = "online"  # is this row unlike what came before? needs no training
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -21,6 +29,7 @@ class Job(msgspec.Struct, frozen=True):
     rows: F64  # k x c
     running: Bools  # k; nothing is learnt or scored while the machine is off
     learn: bool = True  # false: score on a copy that learns nothing (late rows)
+    channels: tuple[str, ...] = ()  # names of the columns; empty: the columns a trained model was fitted on
 
 
 class Scored(msgspec.Struct, frozen=True):
@@ -31,13 +40,23 @@ class Scored(msgspec.Struct, frozen=True):
     contributions: F32  # k x c, not negative, summing to the score
     warm: float  # share of the learning that is done, 0 to 1
     drift: Bools  # k; the learnt normal has moved further from its anchor than allowed
+    outlook: F32 | None = None  # k x 3: expected life, its low and high; or k x classes: how likely each is
 
 
 class Detector(Protocol):
-    """Scores rows of many devices in one call. The same rows in any split give the same bits."""
+    """Scores rows of many devices in one call. The same rows in any split give the same scores."""
 
-    name: str
-    version: int
+    @property
+    def name(self) -> str:
+        """What a configuration calls it."""
+
+    @property
+    def version(self) -> int:
+        """Counts from 1."""
+
+    @property
+    def decision(self) -> Decision:
+        """When its scores ring."""
 
     def cold(self, channels: int) -> F64:
         """The state of a device that has shown nothing yet."""

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from models.contract import F32, F64, Bools
+from models.arrays import F32, F64, Bools
 
 LONGEST_WINDOW = 64
 

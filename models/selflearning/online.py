@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from models.contract import F64, Job, Scored
+from models.decide import DEFAULT
 from models.selflearning.memory import BLOCK, Memory, size
 from models.selflearning.verdict import WARM_ROWS, judge, shares
 
@@ -24,6 +25,7 @@ class Online:
 
     name = "online"
     version = 1
+    decision = DEFAULT
 
     def cold(self, channels: int) -> F64:
         """Nothing learnt: 16 channels at most take 10 KB together; beyond, 0.7 KB each."""

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from models.contract import F64, Detector, Job, Scored
-from models.decide import Decision
+from models.decide import DEFAULT, Decision
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.inputs import Item, Unreadable
@@ -78,7 +78,7 @@ class Distance:
     name = "online"
 
     def __init__(self, name: str = "online", version: int = 1) -> None:
-        self.name, self.version = name, version
+        self.name, self.version, self.decision = name, version, DEFAULT
 
     def cold(self, channels: int) -> F64:
         return np.zeros(channels + 1)

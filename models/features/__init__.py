@@ -1,0 +1,1 @@
+"""Features: what a row looks like in the light of the rows before it; one code for training, batch and live."""

@@ -1,0 +1,36 @@
+"""What a feature is: numbers made of each column of a stretch by itself, row by row, with a small memory."""
+
+from typing import Protocol
+
+import msgspec
+
+from models.contract import F64, I64
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Base of the structs that features are: their fields are the hyper-parameters that a recipe may set."""
+
+
+class Feature(Protocol):
+    """A causal feature. A column is one channel of one device; columns know nothing of each other."""
+
+    @property
+    def memory(self) -> int:
+        """Numbers that must be kept of a column from one call to the next."""
+
+    @property
+    def warm(self) -> int:
+        """Rows that a column must have shown before the feature means what it says."""
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that it makes of a value."""
+
+    def start(self, first: F64) -> F64:
+        """The memory (memory x w) of columns whose first row is `first` (w): as if it had always stood there."""
+
+    def run(self, memory: F64, x: F64, age: I64) -> tuple[list[F64], F64]:
+        """The outputs, each k x w, for k further rows x (k x w, no NaN), and the memory after them.
+
+        `age` (k x w) counts the rows that the column showed before each. The same rows in any split give the same bits.
+        """

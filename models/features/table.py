@@ -1,0 +1,22 @@
+"""The features that a recipe may name; a new kind is one module and one row here."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from models.features import filters
+from models.features.kind import Feature
+from models.recipe import Part, RecipeError
+
+Known = (
+    filters.Value | filters.Mean | filters.Deviation | filters.Smooth | filters.Restless | filters.Lag | filters.Change
+)
+
+
+def features(parts: Sequence[Part]) -> tuple[Feature, ...]:
+    """The features that a recipe's `[[features]]` spell out; raises RecipeError."""
+    try:
+        return msgspec.convert(parts, tuple[Known, ...])
+    except msgspec.ValidationError as error:
+        msg = f"features: {error}"
+        raise RecipeError(msg) from error

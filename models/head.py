@@ -1,0 +1,93 @@
+"""What an estimator is, before it is fitted and after."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+import numpy as np
+
+from models.contract import F32, F64, I64, Bools
+from models.recipe import Recipe
+
+
+class Training(msgspec.Struct, frozen=True):
+    """What an estimator is fitted on: n warm rows of stretches below each other, f features of c channels.
+
+    Feature j belongs to channel j % c.
+    """
+
+    x: F64  # n x f, no NaN but where a recipe lets missing values through
+    label: F64  # n; NaN = not known
+    stretch: I64  # n; which stretch a row is of, from 0
+    age: I64  # n; rows of its stretch before it
+    t_ns: I64  # n
+    channels: int
+    recipe: Recipe
+    classes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.x)
+
+    def part(self, rows: Bools | I64) -> "Training":
+        """Some of the rows."""
+        return msgspec.structs.replace(
+            self,
+            x=self.x[rows],
+            label=self.label[rows],
+            stretch=self.stretch[rows],
+            age=self.age[rows],
+            t_ns=self.t_ns[rows],
+        )
+
+    def folds(self, count: int, *, apart: int = 0) -> Iterator[tuple[Bools, Bools]]:
+        """(fitted on, held out) rows of contiguous blocks; of whole stretches where there are at least `count`.
+
+        `apart`: so many rows beside a held-out block are left out, since their windows overlap with its own.
+        """
+        whole = len(np.unique(self.stretch)) >= count
+        places = np.unique(self.stretch, return_inverse=True)[1] if whole else np.arange(self.rows)
+        size = int(places.max(initial=-1)) + 1
+        for block in range(count):
+            low, high = block * size // count, (block + 1) * size // count
+            held = (places >= low) & (places < high)
+            near = held if whole else (places >= low - apart) & (places < high + apart)
+            if held.any() and not near.all():
+                yield ~near, held
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """Scores of k rows of one device."""
+
+    score: F64  # k; 1.0 = the limit
+    memory: F64
+    outlook: F32 | F64 | None = None  # see Scored
+
+
+class Head(Protocol):
+    """A fitted estimator: looks at each row by itself, then settles what it saw in the order of the rows."""
+
+    @property
+    def memory(self) -> int:
+        """Numbers that it keeps of a device between calls; 0 for most."""
+
+    def look(self, x: F64) -> F64:
+        """What it sees in n rows of features (n x f), n x q, each row by itself: rows of many devices in one call."""
+
+    def settle(self, memory: F64, looks: F64, age: I64) -> Settled:
+        """Scores of k rows of one device in order, from its looks (k x q); `age`: rows of the device before each."""
+
+    def blame(self, x: F64, looks: F64) -> F64:
+        """Each channel's share in what is seen, n x c, not negative, rows summing to 1."""
+
+
+class Estimator(Protocol):
+    """Hyper-parameters that can be fitted; implementations are structs named by `[estimator] kind = ...`."""
+
+    def fit(self, training: Training) -> Head:
+        """Fit, and set limits from rows that were held out; raises TrainingError where that is not possible."""
+
+
+class TrainingError(Exception):
+    """No defensible model can be made of these rows; the message says why and what would help."""

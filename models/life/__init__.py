@@ -1,0 +1,1 @@
+"""Life: estimators of how long a unit has left before it fails."""

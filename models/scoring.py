@@ -1,0 +1,35 @@
+"""Recorded rows scored at once, as they would have been live."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from models.contract import Bools, Detector, Job, Scored
+from models.decide import Deciding, Decision, decide
+from models.table import Stretch, Table
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What came of one stretch."""
+
+    stretch: Stretch
+    scored: Scored
+    alarm: Bools  # k
+
+
+def score(model: Detector, table: Table, *, decision: Decision | None = None) -> list[Judged]:
+    """Score each stretch from a cold start, and decide in which rows it rings (`decision`: the model's own)."""
+    jobs = [job(model, stretch, table.channels) for stretch in table.stretches]
+    rule = decision or model.decision
+    return [
+        Judged(stretch=stretch, scored=scored, alarm=decide(Deciding(), scored.score, rule).active)
+        for stretch, scored in zip(table.stretches, model.advance(jobs), strict=True)
+    ]
+
+
+def job(model: Detector, stretch: Stretch, channels: Sequence[str]) -> Job:
+    """The whole stretch as the first rows a device ever showed."""
+    on = np.ones(len(stretch.t_ns), dtype=np.bool_)
+    cold = model.cold(len(channels))
+    return Job(state=cold, t_ns=stretch.t_ns, rows=stretch.rows, running=on, channels=tuple(channels))

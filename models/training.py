@@ -1,0 +1,94 @@
+"""From a recipe and recorded rows to a fitted model; knows nothing of files."""
+
+import msgspec
+import numpy as np
+
+from models.contract import F64, Task
+from models.estimators import estimator
+from models.features.bank import Bank
+from models.features.normalise import Normaliser, normaliser
+from models.features.table import features
+from models.head import Training, TrainingError
+from models.recipe import Recipe
+from models.soundness import checked
+from models.table import Stretch, Table
+from models.trained import Trained
+
+
+class Fitted(msgspec.Struct, frozen=True):
+    """A model, and what a person should know of how it came about."""
+
+    model: Trained
+    warnings: tuple[str, ...] = ()
+
+
+def train(recipe: Recipe, table: Table, *, name: str = "model", version: int = 1) -> Fitted:
+    """Fit a model; the same recipe, rows and seed give the same scores. Raises RecipeError, TrainingError."""
+    if recipe.task is Task.ONLINE:
+        msg = "a model of task 'online' learns by itself while it scores: give its recipe to `score`, without training"
+        raise TrainingError(msg)
+    warnings = checked(table, recipe.task)
+    if recipe.task is Task.ANOMALY:
+        table = _normal_only(table)
+    scale = normaliser(recipe.normalise).fit(table.stacked())
+    bank = Bank(features(recipe.features), len(table.channels))
+    head = estimator(recipe).fit(_training(recipe, table, bank, scale))
+    model = Trained(
+        name=name,
+        version=version,
+        task=recipe.task,
+        channels=table.channels,
+        decision=recipe.decision,
+        normaliser=scale,
+        bank=bank,
+        head=head,
+        classes=table.classes,
+        words=table.words,
+    )
+    return Fitted(model=model, warnings=warnings)
+
+
+def _training(recipe: Recipe, table: Table, bank: Bank, scale: Normaliser) -> Training:
+    """The features of all warm rows."""
+    rows = [scale.apply(stretch.rows) for stretch in table.stretches]
+    run = bank.run([bank.cold() for _ in rows], rows)
+    age = np.concatenate([np.arange(len(mine)) for mine in rows])
+    warm = age + 1 >= bank.warm
+    if not warm.any():
+        longest = int(age.max(initial=-1)) + 1
+        msg = (
+            f"the longest stretch has {longest} rows, the recipe's features need {bank.warm} before they mean anything"
+        )
+        raise TrainingError(msg)
+    return Training(
+        x=np.concatenate([made for made, _ in run]),
+        label=table.labels(),
+        stretch=np.concatenate([np.full(len(mine), at) for at, mine in enumerate(rows)]),
+        age=age,
+        t_ns=np.concatenate([stretch.t_ns for stretch in table.stretches]),
+        channels=len(table.channels),
+        recipe=recipe,
+        classes=table.classes,
+    ).part(warm)
+
+
+def _normal_only(table: Table) -> Table:
+    """The stretches between rows that are labelled anomalous, each a stretch of its own."""
+    parts: list[Stretch] = []
+    for stretch in table.stretches:
+        wrong = np.zeros(len(stretch.t_ns), dtype=np.bool_) if stretch.label is None else stretch.label == 1
+        if not wrong.any():
+            parts.append(stretch)
+            continue
+        cuts = np.flatnonzero(np.diff(wrong.astype(np.int8))) + 1
+        pieces = np.split(np.arange(len(wrong)), cuts)
+        parts += [_some(stretch, rows) for rows in pieces if len(rows) and not wrong[rows[0]]]
+    if not parts:
+        msg = "every row is labelled as anomalous: there is nothing normal to learn from"
+        raise TrainingError(msg)
+    return msgspec.structs.replace(table, stretches=tuple(parts))
+
+
+def _some(stretch: Stretch, rows: np.ndarray) -> Stretch:
+    label: F64 | None = None if stretch.label is None else stretch.label[rows]
+    return Stretch(name=stretch.name, t_ns=stretch.t_ns[rows], rows=stretch.rows[rows], label=label)
