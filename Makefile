@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-edge check bench soak kafka lock clean
+.PHONY: help install demo test test-edge check bench bench-detection soak kafka lock clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.run: locks/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tocsin needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 2; }
@@ -43,6 +43,9 @@ check: $(VENV)/.dev  ## lint, format and type-check
 
 bench: $(VENV)/.dev  ## measure speed, memory and alarms; writes build/bench.json
 	$(BIN)/python -m benchmarks
+
+bench-detection: $(VENV)/.dev  ## run every public data set through its recipe; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks.detection
 
 soak: $(VENV)/.dev build/kafka/.done  ## kill, stop and cut off every part of a fleet for ten minutes, and count
 	$(BIN)/python -m benchmarks soak
