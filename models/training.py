@@ -7,7 +7,7 @@ from models.contract import F64, Task
 from models.estimators import estimator
 from models.features.bank import Bank
 from models.features.normalise import Normaliser, normaliser
-from models.features.table import features
+from models.features.table import bank as bank_of
 from models.head import Training, TrainingError
 from models.recipe import Recipe
 from models.soundness import checked
@@ -31,7 +31,7 @@ def train(recipe: Recipe, table: Table, *, name: str = "model", version: int = 1
     if recipe.task is Task.ANOMALY:
         table = _normal_only(table)
     scale = normaliser(recipe.normalise).fit(table.stacked())
-    bank = Bank(features(recipe.features), len(table.channels))
+    bank = bank_of(recipe, len(table.channels))
     head = estimator(recipe).fit(_training(recipe, table, bank, scale))
     model = Trained(
         name=name,

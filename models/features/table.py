@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import msgspec
 
 from models.features import filters
+from models.features.bank import Bank
 from models.features.kind import Feature
-from models.recipe import Part, RecipeError
+from models.recipe import Part, Recipe, RecipeError
 
 Known = (
     filters.Value | filters.Mean | filters.Deviation | filters.Smooth | filters.Restless | filters.Lag | filters.Change
@@ -20,3 +21,8 @@ def features(parts: Sequence[Part]) -> tuple[Feature, ...]:
     except msgspec.ValidationError as error:
         msg = f"features: {error}"
         raise RecipeError(msg) from error
+
+
+def bank(recipe: Recipe, channels: int) -> Bank:
+    """All features of a recipe, for rows of so many channels; raises RecipeError."""
+    return Bank(features(recipe.features), channels)
