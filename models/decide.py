@@ -6,6 +6,7 @@ import numpy as np
 from models.arrays import F32, F64, Bools
 
 LONGEST_WINDOW = 64
+TURN = 512  # rows looked at in one go: a score that crosses its limit every other row must not cost the square of them
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,9 +77,9 @@ def decide(state: Deciding, score: F32 | F64, decision: Decision = DEFAULT) -> D
     active = np.full(len(score), state.active, dtype=np.bool_)
     at = 0
     while at < len(known):
-        # Each turn takes all rows up to the next change, so a quiet day is one turn.
         before = state.active
-        taken, state = _until_over(state, known[at:], decision) if before else _until_rung(state, known[at:], decision)
+        turn = known[at : at + TURN]
+        taken, state = _until_over(state, turn, decision) if before else _until_rung(state, turn, decision)
         at += taken
         if state.active != before:
             change = Change(int(rows[at - 1]), state.active, state.peak)

@@ -11,9 +11,17 @@ from models.head import Estimator
 from models.recipe import Recipe, RecipeError
 
 TABLE: Mapping[Task, Mapping[str, str]] = {
-    Task.ANOMALY: {"mahalanobis": "models.anomaly.mahalanobis.Mahalanobis"},
-    Task.LIFE: {},
-    Task.OUTCOME: {},
+    Task.ANOMALY: {
+        "imported": "models.imported.estimator.Imported",
+        "mahalanobis": "models.anomaly.mahalanobis.Mahalanobis",
+        "mewma": "models.anomaly.mewma.Mewma",
+    },
+    Task.LIFE: {
+        "imported": "models.imported.estimator.Imported",
+    },
+    Task.OUTCOME: {
+        "imported": "models.imported.estimator.Imported",
+    },
 }
 
 

@@ -63,6 +63,7 @@ class Settled(msgspec.Struct, frozen=True):
     score: F64  # k; 1.0 = the limit
     memory: F64
     outlook: F32 | F64 | None = None  # see Scored
+    seen: F64 | None = None  # k x q; what `blame` is shown instead of the looks, by a head that looks back
 
 
 class Head(Protocol):
@@ -79,7 +80,7 @@ class Head(Protocol):
         """Scores of k rows of one device in order, from its looks (k x q); `age`: rows of the device before each."""
 
     def blame(self, x: F64, looks: F64) -> F64:
-        """Each channel's share in what is seen, n x c, not negative, rows summing to 1."""
+        """Each channel's share in what is seen, n x c, not negative, rows summing to 1; `looks`, or what was `seen`."""
 
 
 class Estimator(Protocol):
