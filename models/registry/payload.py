@@ -73,7 +73,7 @@ def _trusted(content: bytes, where: str, allow: Sequence[str]) -> list[str]:
         msg = f"{where}: not a skops file: {error!r}"
         raise ModelDamagedError(msg) from error
     strangers = [name for name in named if name not in TYPES and name not in allow and not _is_ours(name)]
-    if strangers:
+    if strangers and set(strangers) - {_where_it_stands(name) for name in allow}:
         msg = (
             f"{where}: names {', '.join(strangers)}, which no model of ours consists of;"
             " allow them by name only if you know who made the file"
@@ -97,6 +97,16 @@ def _small(content: bytes, where: str) -> None:
             f" {MOST_UNPACKED} and {MOST_PARTS} are taken"
         )
         raise ModelRefusedError(msg)
+
+
+def _where_it_stands(name: str) -> str:
+    """A class that is allowed as `library.Class` is called `library._module.Class` in files."""
+    module, _, kind = name.rpartition(".")
+    try:
+        found = getattr(import_module(module), kind, None)
+    except (ImportError, ValueError):
+        return name
+    return f"{found.__module__}.{found.__qualname__}" if isinstance(found, type) else name
 
 
 def _is_ours(name: str) -> bool:
