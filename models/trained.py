@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 
-from models.contract import F64, I64, Job, Scored, Task
+from models.contract import F32, F64, I64, Bools, Job, Scored, Task
 from models.decide import Decision
 from models.features.bank import Bank
 from models.features.normalise import Normaliser
 from models.head import Head, Settled
 
 NEAR_LIMIT = 0.5  # of a score: which channels speak for it is asked from here on
+LARGEST = 1e30  # of a score: what lies beyond counts as this, so that shares of it stay numbers as float32
+BLOCK = 2048  # rows worked on at once: they stay in the cache, and BLAS begins no threads for so few
 
 
 @dataclass(frozen=True)
@@ -38,81 +41,149 @@ class Trained:
         return state
 
     def advance(self, jobs: Sequence[Job]) -> list[Scored]:
-        """Score the rows of many devices: features a device, one look for all, then a device at a time again."""
-        rows = [self._mine(job) for job in jobs]
+        """Score the rows of many devices, so many at a time that memory is not what takes the time."""
+        with np.errstate(all="ignore"):  # missing and absurd values are data here
+            return self._in_steps(jobs)
+
+    def _in_steps(self, jobs: Sequence[Job]) -> list[Scored]:
+        longest = max((len(job.t_ns) for job in jobs), default=0)
+        step = max(1, BLOCK // max(1, len(jobs)))
+        if longest <= step:
+            return self._advance(jobs)
+        parts: list[list[Scored]] = [[] for _ in jobs]
+        states = [job.state for job in jobs]
+        for start in range(0, longest, step):
+            places = [at for at, job in enumerate(jobs) if start < max(1, len(job.t_ns))]
+            pieces = [_piece(jobs[at], states[at], slice(start, start + step)) for at in places]
+            for at, scored in zip(places, self._advance(pieces), strict=True):
+                parts[at].append(scored)
+                states[at] = scored.state
+        return [_whole(job, scored) for job, scored in zip(jobs, parts, strict=True)]
+
+    def _advance(self, jobs: Sequence[Job]) -> list[Scored]:
+        """Features a device, one look for all, then a device at a time again."""
+        rows = self._rows(jobs)
         cut = self.bank.memory
         run = self.bank.run([job.state[:cut] for job in jobs], rows)
-        x = np.concatenate([made for made, _ in run] or [np.zeros((0, self.bank.width))])
-        looks = self.head.look(x) if len(x) else np.zeros((0, 0))
+        x = _joined([made for made, _ in run], self.bank.width)
+        age = _joined([self._count(job) + np.arange(len(mine)) for job, mine in zip(jobs, rows, strict=True)])
+        looks = self.head.look(x)
+        settled, memories = self._settled(jobs, looks, age, [len(mine) for mine in rows])
+        cold = age + 1 < self.bank.warm
+        score = np.where(cold, np.nan, np.minimum(settled.score, LARGEST)).astype(np.float32)
+        shares = self._shares(x, looks if settled.seen is None else settled.seen, score)
+        outlook = None if settled.outlook is None else np.where(cold[:, None], np.nan, settled.outlook)
         out, at = [], 0
-        for job, (made, memory) in zip(jobs, run, strict=True):
-            mine = slice(at, at + len(made))
-            out.append(self._scored(job, made, looks[mine], memory))
-            at += len(made)
+        for job, mine, (_, memory), own in zip(jobs, rows, run, memories, strict=True):
+            part = slice(at, at + len(mine))
+            at = part.stop
+            out.append(
+                Scored(
+                    state=np.concatenate([memory, own]) if job.learn else job.state.copy(),
+                    score=_scattered(score[part], job.running, np.nan),
+                    contributions=_scattered(self._told(shares[part], job), job.running, 0.0),
+                    warm=min(1.0, (self._count(job) + len(mine)) / self.bank.warm),
+                    drift=np.zeros(len(job.t_ns), dtype=np.bool_),
+                    outlook=None if outlook is None else _scattered(outlook[part], job.running, np.nan),
+                )
+            )
         return out
 
+    def _rows(self, jobs: Sequence[Job]) -> list[F64]:
+        """The running rows of each job in the order of the model's channels, normalised; one that is absent is NaN."""
+        mine = [self._mine(job) for job in jobs]
+        stacked = _joined(mine, len(self.channels))
+        scaled = self.normaliser.apply(np.where(np.isfinite(stacked), stacked, np.nan))
+        ends = np.cumsum([len(rows) for rows in mine], dtype=np.int64).tolist()
+        return [scaled[end - len(rows) : end] for rows, end in zip(mine, ends, strict=True)]
+
     def _mine(self, job: Job) -> F64:
-        """The running rows of a job in the order of the model's channels, normalised; one that is absent is NaN."""
         rows = job.rows if job.running.all() else job.rows[job.running]
         if job.channels and job.channels != self.channels:
             place = {name: at for at, name in enumerate(job.channels)}
             with_absent = np.concatenate([rows, np.full((len(rows), 1), np.nan)], axis=1)
-            rows = with_absent[:, [place.get(name, -1) for name in self.channels]]
-        elif rows.shape[1] != len(self.channels):
+            return with_absent[:, [place.get(name, -1) for name in self.channels]]
+        if rows.shape[1] != len(self.channels):
             msg = f"{self.name} was fitted on {len(self.channels)} channels, these rows have {rows.shape[1]}"
             raise ValueError(msg)
-        return self.normaliser.apply(np.where(np.isfinite(rows), rows, np.nan))
+        return rows
 
-    def _scored(self, job: Job, x: F64, looks: F64, memory: F64) -> Scored:
-        cut = self.bank.memory
-        age = self._age(job, len(x))
-        settled = self.head.settle(job.state[cut:], looks, age)
-        cold = age + 1 < self.bank.warm
-        score = np.where(cold, np.nan, settled.score)
-        shares = self._shares(job, x, looks, score)
-        total = age[-1] + 1 if len(age) else self._count(job.state)
-        return Scored(
-            state=np.concatenate([memory, settled.memory]) if job.learn else job.state.copy(),
-            score=_scattered(score, job),
-            contributions=_scattered(shares, job),
-            warm=float(min(1.0, total / self.bank.warm)),
-            drift=np.zeros(len(job.t_ns), dtype=np.bool_),
-            outlook=self._outlook(settled, cold, job),
+    def _count(self, job: Job) -> int:
+        """Rows that the device showed before."""
+        return int(job.state[0])
+
+    def _settled(
+        self, jobs: Sequence[Job], looks: F64, age: I64, lengths: Sequence[int]
+    ) -> tuple[Settled, Sequence[F64]]:
+        """All rows settled, and each device's memory after it; heads that remember nothing settle all at once."""
+        if not self.head.memory:
+            nothing = np.zeros(0)
+            return self.head.settle(nothing, looks, age), [nothing] * len(jobs)
+        parts, at = [], 0
+        for job, length in zip(jobs, lengths, strict=True):
+            mine = slice(at, at + length)
+            parts.append(self.head.settle(job.state[self.bank.memory :], looks[mine], age[mine]))
+            at += length
+        together = Settled(
+            score=_joined([part.score for part in parts]),
+            memory=np.zeros(0),
+            outlook=_all([part.outlook for part in parts]),
+            seen=_all([part.seen for part in parts]),
         )
+        return together, [part.memory for part in parts]
 
-    def _count(self, state: F64) -> int:
-        return int(state[0]) if len(state) else 0
-
-    def _age(self, job: Job, rows: int) -> I64:
-        return self._count(job.state) + np.arange(rows, dtype=np.int64)
-
-    def _shares(self, job: Job, x: F64, looks: F64, score: F64) -> F64:
-        """Contributions (k x c of the job), told of from NEAR_LIMIT on, 0 elsewhere."""
-        out = np.zeros((len(score), len(job.channels) or len(self.channels)))
+    def _shares(self, x: F64, looks: F64, score: F32) -> F32:
+        """Contributions of the model's channels (n x c), told of from NEAR_LIMIT on, 0 elsewhere."""
+        out = np.zeros((len(score), len(self.channels)), dtype=np.float32)
         near = np.flatnonzero(score >= NEAR_LIMIT)
-        if not near.size:
-            return out
-        shares = self.head.blame(x[near], looks[near]) * score[near, None]
-        if job.channels and job.channels != self.channels:
-            place = {name: at for at, name in enumerate(job.channels)}
-            known = [(place[name], at) for at, name in enumerate(self.channels) if name in place]
-            theirs, mine = map(list, zip(*known, strict=True)) if known else ([], [])
-            out[np.ix_(near, theirs)] = shares[:, mine]
-        else:
-            out[near] = shares
+        if near.size:
+            out[near] = self.head.blame(x[near], looks[near]) * score[near, None]
         return out
 
-    @staticmethod
-    def _outlook(settled: Settled, cold: np.ndarray, job: Job) -> np.ndarray | None:
-        if settled.outlook is None:
-            return None
-        return _scattered(np.where(cold[:, None], np.nan, settled.outlook), job)
+    def _told(self, shares: F32, job: Job) -> F32:
+        """The same in the order of the job's channels."""
+        if not job.channels or job.channels == self.channels:
+            return shares
+        place = {name: at for at, name in enumerate(self.channels)}
+        known = [(at, place[name]) for at, name in enumerate(job.channels) if name in place]
+        out = np.zeros((len(shares), len(job.channels)), dtype=np.float32)
+        for theirs, mine in known:
+            out[:, theirs] = shares[:, mine]
+        return out
 
 
-def _scattered(values: F64, job: Job) -> np.ndarray:
-    """Values of the running rows laid on all rows of the job as float32, NaN (or 0, for shares) where it was off."""
-    if job.running.all():
-        return values.astype(np.float32)
-    out = np.full((len(job.t_ns), *values.shape[1:]), np.nan, dtype=np.float32)
-    out[job.running] = values
+def _joined(parts: Sequence[np.ndarray], width: int | None = None) -> np.ndarray:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros((0,) if width is None else (0, width))
+
+
+def _all(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
+
+
+def _piece(job: Job, state: F64, part: slice) -> Job:
+    return msgspec.structs.replace(
+        job, state=state, t_ns=job.t_ns[part], rows=job.rows[part], running=job.running[part], learn=True
+    )
+
+
+def _whole(job: Job, parts: Sequence[Scored]) -> Scored:
+    return Scored(
+        state=parts[-1].state if job.learn else job.state.copy(),
+        score=_joined([part.score for part in parts]),
+        contributions=_joined([part.contributions for part in parts]),
+        warm=parts[-1].warm,
+        drift=_joined([part.drift for part in parts]),
+        outlook=_all([part.outlook for part in parts]),
+    )
+
+
+def _scattered(values: np.ndarray, running: Bools, off: float) -> F32:
+    """Values of the running rows laid on all rows as float32, `off` where the machine was."""
+    if running.all():
+        return values.astype(np.float32, copy=False)
+    out = np.full((len(running), *values.shape[1:]), off, dtype=np.float32)
+    out[running] = values
     return out

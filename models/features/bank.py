@@ -8,6 +8,9 @@ import numpy as np
 from models.contract import F64
 from models.features.kind import Feature
 
+LARGEST = 1e12  # of a normalised value: what lies beyond counts as this, for its square must not overflow
+BLOCK = 32_768  # values worked on at once: so many stay in a processor's cache
+
 
 @dataclass(frozen=True)
 class Bank:
@@ -55,19 +58,31 @@ class Bank:
                 for at in places:
                     out[at] = np.zeros((0, self.width)), memories[at]
                 continue
-            x = np.concatenate([rows[at] for at in places], axis=1)
-            memory = np.concatenate([memories[at].reshape(self.depth, self.channels) for at in places], axis=1)
-            made, after = self._columns(memory, x)
+            made, after = self._stacked([memories[at] for at in places], [rows[at] for at in places])
             for turn, at in enumerate(places):
-                own = slice(turn * self.channels, (turn + 1) * self.channels)
-                out[at] = np.concatenate([one[:, own] for one in made], axis=1), after[:, own].reshape(-1)
+                out[at] = made[:, turn].reshape(length, self.width), after[turn]
         return [each for each in out if each is not None]
+
+    def _stacked(self, memories: Sequence[F64], rows: Sequence[F64]) -> tuple[F64, F64]:
+        """Features (k x devices x features x channels) and memories after them, of devices with equally many rows."""
+        count, length = len(rows), len(rows[0])
+        memory = np.stack(memories).reshape(count, self.depth, self.channels).swapaxes(0, 1).reshape(self.depth, -1)
+        made = np.empty((length, count, self.width // self.channels, self.channels))
+        step = max(1, BLOCK // (count * self.channels))
+        for start in range(0, length, step):
+            part = slice(start, start + step)
+            x = np.concatenate([mine[part] for mine in rows], axis=1)
+            outputs, memory = self._columns(memory, x)
+            for turn, output in enumerate(outputs):
+                made[part, :, turn] = output.reshape(-1, count, self.channels)
+        after = memory.reshape(self.depth, count, self.channels).swapaxes(0, 1).reshape(count, -1)
+        return made, after
 
     def _columns(self, memory: F64, x: F64) -> tuple[list[F64], F64]:
         """Outputs and memory of columns side by side; a column that is missing holds its last value."""
         count, last = memory[0].astype(np.int64), memory[1]
         age = count + np.arange(len(x))[:, None]
-        x = _held(x, np.where(count > 0, last, 0.0))
+        x = np.clip(_held(x, np.where(count > 0, last, 0.0)), -LARGEST, LARGEST)
         parts, made, at = [age[-1:] + 1.0, x[-1:]], [], 2
         new = count == 0
         for feature in self.features:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from models.contract import F64, I64
+from models.features import windows
 from models.features.kind import Kind
 
 Rows = Annotated[int, msgspec.Meta(ge=1, le=4096)]
@@ -48,7 +49,7 @@ class Mean(Kind, frozen=True, tag="mean"):
 
     @property
     def memory(self) -> int:
-        """Partial sums of the rows still inside the window."""
+        """The rows still inside the window."""
         return self.rows - 1
 
     @property
@@ -63,12 +64,12 @@ class Mean(Kind, frozen=True, tag="mean"):
 
     def start(self, first: F64) -> F64:
         """As if the first row had always stood there."""
-        return _still(self.rows)[:, None] * first
+        return np.repeat(first[None], self.memory, axis=0)
 
     def run(self, memory: F64, x: F64, age: I64) -> tuple[list[F64], F64]:  # noqa: ARG002 -- see `start`
         """The trailing means."""
-        mean, memory = _filtered(_box(self.rows), _ONE, memory, x)
-        return [mean], memory
+        both = np.concatenate([memory, x])
+        return [windows.mean(both, self.rows)], both[len(x) :]
 
 
 class Deviation(Kind, frozen=True, tag="deviation"):
@@ -79,8 +80,8 @@ class Deviation(Kind, frozen=True, tag="deviation"):
 
     @property
     def memory(self) -> int:
-        """Partial sums of rows and of their squares."""
-        return 2 * (self.rows - 1)
+        """The rows still inside the window."""
+        return self.rows - 1
 
     @property
     def warm(self) -> int:
@@ -94,17 +95,14 @@ class Deviation(Kind, frozen=True, tag="deviation"):
 
     def start(self, first: F64) -> F64:
         """As if the first row had always stood there."""
-        still = _still(self.rows)[:, None]
-        return np.concatenate([still * first, still * first * first])
+        return np.repeat(first[None], self.memory, axis=0)
 
     def run(self, memory: F64, x: F64, age: I64) -> tuple[list[F64], F64]:  # noqa: ARG002 -- see `start`
         """The trailing deviations."""
-        half = self.rows - 1
-        mean, first = _filtered(_box(self.rows), _ONE, memory[:half], x)
-        square, second = _filtered(_box(self.rows), _ONE, memory[half:], x * x)
-        deviation = np.sqrt(np.maximum(square - mean * mean, 0.0))
+        both = np.concatenate([memory, x])
+        deviation = np.sqrt(windows.variance(both, self.rows))
         out = deviation if self.floor is None else np.log(deviation + self.floor)
-        return [out], np.concatenate([first, second])
+        return [out], both[len(x) :]
 
 
 class Smooth(Kind, frozen=True, tag="smooth"):
@@ -232,20 +230,6 @@ class Change(Kind, frozen=True, tag="change"):
         return [x - both[: len(x)]], both[len(x) :]
 
 
-_ONE = np.ones(1)
-
-
-@cache
-def _box(rows: int) -> F64:
-    return np.full(rows, 1.0 / rows)
-
-
-@cache
-def _still(rows: int) -> F64:
-    """Memory of a trailing mean whose past was all ones."""
-    return np.arange(rows - 1, 0, -1) / rows
-
-
 @cache
 def _fading(span: float) -> tuple[F64, F64]:
     pace = 1.0 / span
@@ -253,7 +237,7 @@ def _fading(span: float) -> tuple[F64, F64]:
 
 
 def _filtered(b: F64, a: F64, memory: F64, x: F64) -> tuple[F64, F64]:
-    if not len(memory):
-        return cast("F64", b[0] * x), memory
+    if not len(x):
+        return x, memory  # of no rows scipy makes another memory
     out, after = lfilter(b, a, x, axis=0, zi=memory)
-    return out, after
+    return cast("F64", out), cast("F64", after)

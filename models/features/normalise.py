@@ -11,6 +11,7 @@ from models.features.kind import Kind
 from models.recipe import Part, RecipeError
 
 COARSE = 1e-9  # of a channel's size: a spread below it is rounding
+FAR = 1e4  # spreads: a value beyond counts as this, so that one absurd value is forgotten in time
 OF_NORMAL = 1.4826  # standard deviations in the median deviation of a normal
 
 
@@ -27,12 +28,13 @@ class Scaled:
 
     place: F64
     spread: F64
+    far: float = FAR
 
     def apply(self, rows: F64) -> F64:
         """See Normaliser."""
         moves = self.spread > 0
         out: F64 = np.where(moves, (rows - self.place) / np.where(moves, self.spread, 1.0), rows * 0.0)
-        return out
+        return np.clip(out, -self.far, self.far, out=out)
 
 
 class Standard(Kind, frozen=True, tag="standard"):
@@ -60,7 +62,7 @@ class Raw(Kind, frozen=True, tag="none"):
 
     def fit(self, rows: F64) -> Scaled:
         """Nothing to learn."""
-        return Scaled(np.zeros(rows.shape[1]), np.ones(rows.shape[1]))
+        return Scaled(np.zeros(rows.shape[1]), np.ones(rows.shape[1]), far=np.inf)
 
 
 Known = Standard | Robust | Raw

@@ -1,0 +1,91 @@
+"""Tiny recipes of every kind of trained model, and made rows to fit and to score them on; a new model is one row."""
+
+from collections.abc import Mapping
+from functools import cache
+
+import msgspec
+import numpy as np
+
+from models.contract import F64, Task
+from models.recipe import Recipe, parse
+from models.table import Stretch, Table
+from models.trained import Trained
+from models.training import train
+
+SECOND = 1_000_000_000
+NAMES = ("load", "heat", "flow", "hum")
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A recipe, and how alike the scores of a copy are whose channels were renamed, shuffled and rescaled."""
+
+    recipe: str
+    alike: float | None = 1e-4  # relative; None: what is random in it falls differently on other channels
+
+
+TRAINED: Mapping[str, Row] = {
+    "mahalanobis": Row("""
+        task = "anomaly"
+        features = [
+          { kind = "mean", rows = 5 }, { kind = "deviation", rows = 7, floor = 0.1 }, { kind = "change", rows = 3 }
+        ]
+        estimator = { kind = "mahalanobis" }
+        """),
+    "mahalanobis of plain rows": Row("""
+        task = "anomaly"
+        normalise = { kind = "robust" }
+        estimator = { kind = "mahalanobis" }
+        """),
+    "mahalanobis of fading means": Row("""
+        task = "anomaly"
+        features = [{ kind = "smooth", span = 6 }, { kind = "restless", span = 12 }, { kind = "lag", rows = 2 }]
+        estimator = { kind = "mahalanobis" }
+        """),
+    "mewma": Row("""
+        task = "anomaly"
+        estimator = { kind = "mewma", span = 6, shrink = 0.05 }
+        """),
+    "mewma of each channel by itself": Row("""
+        task = "anomaly"
+        estimator = { kind = "mewma", shrink = 1.0 }
+        """),
+}
+
+
+@cache
+def recipe(name: str) -> Recipe:
+    """The recipe of a row."""
+    return parse(TRAINED[name].recipe)
+
+
+@cache
+def fitted(name: str) -> Trained:
+    """The model of a row, fitted on made rows."""
+    return train(recipe(name), recorded(recipe(name).task), name=name).model
+
+
+@cache
+def recorded(task: Task) -> Table:
+    """Made rows to fit on: a machine that is well; units that wear until they fail; units, every other one doomed."""
+    if task is Task.ANOMALY:
+        return Table(NAMES, (Stretch("pump", np.arange(500) * SECOND, rows(500, seed=0)),))
+    stretches = []
+    for unit in range(16):
+        count = 40 + 3 * unit
+        wear = np.arange(count)[:, None] / count
+        left = count - 1.0 - np.arange(count)
+        ends = 3.0 * wear**2 if task is Task.LIFE else 2.0 * wear * (unit % 2)
+        label = left if task is Task.LIFE else np.repeat(float(unit % 2), count)
+        shown = rows(count, seed=unit) + ends * np.array([1.0, 2.0, -1.0, 0.5])
+        stretches.append(Stretch(f"unit-{unit}", np.arange(count) * SECOND, shown, label))
+    return Table(NAMES, tuple(stretches), classes=("0", "1") if task is Task.OUTCOME else ())
+
+
+def rows(count: int, *, seed: int, missing: float = 0.01) -> F64:
+    """Four channels that follow one load, noise, and a share of values that are missing."""
+    rng = np.random.default_rng(seed)
+    load = np.sin(np.arange(count) / 9.0 + seed)[:, None]
+    values: F64 = load * np.array([1.0, 0.5, -0.7, 0.2]) + 0.3 * rng.normal(size=(count, len(NAMES)))
+    values = values * np.array([1.0, 20.0, 0.01, 3.0]) + np.array([0.0, 300.0, 2.0, -7.0])
+    values[rng.random(values.shape) < missing] = np.nan
+    return values
