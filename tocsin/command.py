@@ -11,6 +11,7 @@ import click
 from tocsin.archive_commands import archive
 from tocsin.dashboards_commands import dashboards
 from tocsin.dead_commands import dead
+from tocsin.model_commands import evaluate, models, score, train
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
 from tocsin.records import alarms, data, replay, simulate
 from tocsin.roles import edge, serve, stream
@@ -123,6 +124,8 @@ def doctor(*, config: Path, as_json: bool) -> None:
 
 
 for command in (edge, stream, sink, archive, serve, store, simulate, replay, data, alarms, dead, dashboards):
+    cli.add_command(command)
+for command in (train, score, evaluate, models):
     cli.add_command(command)
 
 

@@ -14,6 +14,7 @@ from models.reading.errors import ReadingError
 from models.reading.groups import Filed, Group, groups, joined
 from models.reading.roles import Roles, listed, roles
 from models.reading.sheets import Sheet
+from models.reading.suspects import suspects
 from models.recipe import Recipe
 from models.table import Stretch, Table
 from models.trained import Trained
@@ -52,9 +53,11 @@ def records(
     rows = np.stack([channel.column for channel in channels], axis=1) if channels else np.zeros((len(filed.frame), 0))
     label_of, classes = None, model.classes if model is not None else ()
     if labelled:
-        label_of, classes, more = _labels(filed, what, recipe, model)
+        label_of, classes, more = _labels(filed, what, recipe, model, label)
         told += more
         if recipe.task is Task.LIFE:
+            if label_of is None:
+                told.append("no label column: each unit is taken to have failed after its last row")
             label_of = _left(label_of, found, count, recipe)
     table = Table(
         channels=tuple(channel.name for channel in channels),
@@ -63,7 +66,7 @@ def records(
         words={channel.name: channel.words for channel in channels if channel.words},
     )
     if model is None:
-        told += _clocks(table)
+        told += suspects(table)
     keys = pd.DataFrame({name: _narrowed(filed.frame[name]) for name in what.keys}, index=filed.frame.index)
     return Records(
         table=table,
@@ -119,14 +122,14 @@ def _channels(filed: Filed, what: Roles, model: Trained | None) -> tuple[list[re
 
 
 def _labels(
-    filed: Filed, what: Roles, recipe: Recipe, model: Trained | None
+    filed: Filed, what: Roles, recipe: Recipe, model: Trained | None, asked: str
 ) -> tuple[F64 | None, tuple[str, ...], list[str]]:
     classes, notes = model.classes if model is not None else (), list[str]()
     if not what.label:
         return None, classes, notes
     column, where = filed.frame[what.label], _where(filed, what.label)
     others = [name for name in recipe.columns.labels if name in filed.frame.columns and name != what.label]
-    if others and what.label == recipe.columns.labels[0] and model is None:
+    if others and not asked and model is None:
         notes.append(f"the label is {what.label!r}; --label may pick {listed(others)} instead")
     if recipe.task is Task.OUTCOME:
         classes = classes or labels.classes_of(column)
@@ -158,20 +161,6 @@ def _stretch(group: Group, t_ns: I64 | None, rows: F64, label: F64 | None) -> St
         rows=rows[group.rows],
         label=None if label is None else label[group.rows],
     )
-
-
-def _clocks(table: Table) -> list[str]:
-    """Channels that only count up: a model would learn when it was, not how the machine is."""
-    suspects = set(table.channels) if any(len(stretch.t_ns) > 10 for stretch in table.stretches) else set()  # noqa: PLR2004 -- a few rows prove nothing
-    for stretch in table.stretches:
-        if suspects and len(stretch.t_ns) > 1:
-            steps = np.diff(stretch.rows, axis=0)
-            even = (steps > 0).all(axis=0) & (np.ptp(steps, axis=0) <= 1e-9 * np.abs(steps).max(axis=0))
-            suspects &= {name for name, is_even in zip(table.channels, even, strict=True) if is_even}
-    return [
-        f"{name!r} only counts up: --ignore it, or it is learnt as if it told of the machine"
-        for name in sorted(suspects)
-    ]
 
 
 def _narrowed(column: pd.Series) -> pd.Series:

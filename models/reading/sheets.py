@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from glob import glob, has_magic
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class Sheet(msgspec.Struct, frozen=True):
 
     name: str
     frame: pd.DataFrame
+    sha256: str = ""  # of the file; empty for a frame
+    path: str = ""
 
 
 def paths_of(patterns: Sequence[str | Path]) -> list[Path]:
@@ -41,9 +44,11 @@ def read(path: Path, columns: Columns | None = None) -> Sheet:
     """The rows of a CSV, TSV or Parquet file, plain or packed; times and keys of text are kept as they are written."""
     body, name = unpacked(path), str(path)
     if body.startswith(b"PAR1"):
-        return Sheet(_stem(path), _plain(_parquet(body, name), name, columns))
-    keys = () if columns is None else (*columns.time, *columns.index, *columns.group)
-    return Sheet(_stem(path), _plain(frame_of(text_of(body, name), name, as_text=keys), name, columns))
+        frame = _parquet(body, name)
+    else:
+        keys = () if columns is None else (*columns.time, *columns.index, *columns.group)
+        frame = frame_of(text_of(body, name), name, as_text=keys)
+    return Sheet(_stem(path), _plain(frame, name, columns), sha256=sha256(body).hexdigest(), path=name)
 
 
 def of_frame(frame: pd.DataFrame, name: str, columns: Columns | None = None) -> Sheet:

@@ -1,0 +1,202 @@
+"""Hyper-parameters tuned within the training rows: each trial is fitted on some stretches and judged by others."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from models.contract import Task
+from models.evaluation import Evaluation, EvaluationError, evaluation
+from models.head import TrainingError
+from models.recipe import Recipe, RecipeError, changed
+from models.scoring import Judged, score
+from models.splits import Split, splits
+from models.table import Table
+from models.training import train
+
+WIDE = 20.0  # a range whose ends are so many times apart is searched by size, not by difference
+TIE = 1e-6  # of a figure: so much are rings in all rows instead of none worth, which decides between equals
+REASON = "reason"  # why a trial failed
+OVER = (TrialState.COMPLETE, TrialState.FAIL)
+FIGURES: Mapping[Task, str] = {Task.ANOMALY: "f1", Task.LIFE: "rmse", Task.OUTCOME: "ap"}
+GRADES = "balanced_accuracy"  # of an outcome with more than two classes
+BREAKS = (TrainingError, RecipeError, EvaluationError, ValueError, ArithmeticError, LookupError, TypeError)
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One that is over."""
+
+    number: int  # from 1
+    of: int
+    value: float | None  # of the figure; None: it failed
+    best: float | None
+    reason: str = ""  # why it failed
+
+
+Told = Callable[[Trial], None]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The best recipe, and how it was found."""
+
+    recipe: Recipe
+    figure: str  # what was compared, from held-out rows
+    value: float
+    own: float | None  # what the recipe reached as it was written; None: it failed
+    trials: int
+    failed: int
+    resumed: int  # trials that were done by an earlier command
+    changes: Mapping[str, object]
+
+
+def silent(_: Trial) -> None:
+    """Tell nobody."""
+
+
+def search(recipe: Recipe, table: Table, *, trials: int, timed: bool, journal: Path, told: Told = silent) -> Found:
+    """The best of so many trials of `recipe.search`; goes on where the journal for the same recipe and rows ends.
+
+    `timed`: rows carry times of day. Raises RecipeError, TrainingError.
+    """
+    if not recipe.search:
+        msg = 'the recipe has no [search]: name what may change, as in "estimator.span" = [2, 20]'
+        raise RecipeError(msg)
+    parts = splits(table, recipe.task, timed=timed)
+    if recipe.task is Task.ANOMALY and not any((split.judge.labels() == 1).any() for split in parts):
+        msg = "a search needs rows that are known to be anomalous, 1 in the column that --label names"
+        raise TrainingError(msg)
+    space = {name: _distribution(values) for name, values in recipe.search.items()}
+    study, done = _study(recipe, table, journal)
+    if not study.trials:
+        study.enqueue_trial(_own(recipe, space))
+    for _ in range(done, trials):
+        trial = study.ask(dict(space))
+        value, reason = _tried(recipe, trial.params, parts)
+        trial.set_user_attr(REASON, reason)
+        study.tell(trial, value, state=TrialState.COMPLETE if value is not None else TrialState.FAIL)
+        told(_over(study, trials, recipe, value, reason))
+    return _found(study, recipe, done, len(table.classes))
+
+
+def validated(recipe: Recipe, parts: Sequence[Split], *, drawn: bool = True) -> Evaluation:
+    """Figures from rows that were held out in turn; raises TrainingError, RecipeError, EvaluationError."""
+    judged: list[Judged] = []
+    for split in parts:
+        judged += score(train(recipe, split.fit).model, split.judge)
+    return evaluation(judged, recipe, parts[0].fit.classes, drawn=drawn)
+
+
+def figure(task: Task, classes: int) -> str:
+    """The name of the figure that trials are compared by."""
+    return GRADES if task is Task.OUTCOME and classes > 2 else FIGURES[task]  # noqa: PLR2004 -- pass and fail
+
+
+def _tried(recipe: Recipe, params: Mapping[str, object], parts: Sequence[Split]) -> tuple[float | None, str]:
+    """What a trial is worth, more is better; or why it failed."""
+    try:
+        judged = validated(changed(recipe, _plain(recipe, params)), parts, drawn=False)
+        value = judged.figures[figure(recipe.task, len(parts[0].fit.classes))]
+    except BREAKS as error:
+        return None, str(error) or type(error).__name__
+    if value is None or not np.isfinite(value):
+        return None, "its figure cannot be told from the rows held out"
+    rung = judged.figures.get("far") or 0.0
+    return (-value if recipe.task is Task.LIFE else value) - TIE * rung, ""
+
+
+def _distribution(values: Sequence[object]) -> BaseDistribution:
+    """(low, high) as a range, anything else as choices."""
+    if len(values) == 2 and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):  # noqa: PLR2004 -- two ends
+        low, high = (float(str(value)) for value in values)
+        wide = low > 0 and high / low >= WIDE
+        if all(isinstance(value, int) for value in values):
+            return IntDistribution(int(low), int(high), log=wide)
+        return FloatDistribution(low, high, log=wide)
+    return CategoricalDistribution([json.dumps(value) for value in values])
+
+
+def _plain(recipe: Recipe, params: Mapping[str, object]) -> dict[str, object]:
+    """Values as a recipe has them."""
+    ranges = {
+        name for name, values in recipe.search.items() if not isinstance(_distribution(values), CategoricalDistribution)
+    }
+    return {name: value if name in ranges else json.loads(str(value)) for name, value in params.items()}
+
+
+def _own(recipe: Recipe, space: Mapping[str, BaseDistribution]) -> dict[str, object]:
+    """What the recipe says by itself, where it lies in what is searched."""
+    plain = msgspec.json.decode(msgspec.json.encode(recipe))
+    own: dict[str, object] = {}
+    for name, kind in space.items():
+        at = plain
+        for step in name.split("."):
+            at = at[int(step)] if isinstance(at, list) else at.get(step) if isinstance(at, dict) else None
+        value = json.dumps(at) if isinstance(kind, CategoricalDistribution) else at
+        if at is not None and _inside(kind, value):
+            own[name] = value
+    return own
+
+
+def _inside(kind: BaseDistribution, value: object) -> bool:
+    try:
+        return bool(kind._contains(kind.to_internal_repr(value)))  # noqa: SLF001 -- the library has no public way
+    except (ValueError, TypeError):
+        return False
+
+
+def _study(recipe: Recipe, table: Table, journal: Path) -> tuple[optuna.Study, int]:
+    """The study of this very recipe on these very rows, and how many of its trials are over."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    digest = sha256(msgspec.json.encode(recipe))
+    for stretch in table.stretches:
+        digest.update(np.ascontiguousarray(stretch.rows).tobytes())
+        digest.update(b"" if stretch.label is None else stretch.label.tobytes())
+    study = optuna.create_study(
+        study_name=digest.hexdigest(),
+        storage=JournalStorage(JournalFileBackend(str(journal))),
+        direction="maximize",
+        load_if_exists=True,
+    )
+    done = len(study.get_trials(deepcopy=False, states=OVER))
+    # A seed of its own for each start: with the same one, a search that goes on would draw its first values again.
+    study.sampler = optuna.samplers.TPESampler(seed=recipe.seed + done)
+    return study, done
+
+
+def _over(study: optuna.Study, trials: int, recipe: Recipe, value: float | None, reason: str) -> Trial:
+    over = study.get_trials(deepcopy=False, states=OVER)
+    best = max((trial.value for trial in over if trial.value is not None), default=None)
+    return Trial(len(over), trials, _figure(recipe, value), _figure(recipe, best), reason)
+
+
+def _figure(recipe: Recipe, worth: float | None) -> float | None:
+    return worth if worth is None else -worth if recipe.task is Task.LIFE else worth
+
+
+def _found(study: optuna.Study, recipe: Recipe, done: int, classes: int) -> Found:
+    over = study.get_trials(deepcopy=False, states=OVER)
+    good = [trial for trial in over if trial.value is not None]
+    if not good:
+        msg = f"all {len(over)} trials failed, the last one so: {over[-1].user_attrs.get(REASON)}"
+        raise TrainingError(msg)
+    best = max(good, key=lambda trial: (trial.value or 0.0, -trial.number))
+    changes = _plain(recipe, best.params)
+    return Found(
+        recipe=changed(recipe, changes),
+        figure=figure(recipe.task, classes),
+        value=_figure(recipe, best.value) or 0.0,
+        own=_figure(recipe, over[0].value) if over[0].number == 0 else None,
+        trials=len(over),
+        failed=len(over) - len(good),
+        resumed=done,
+        changes=changes,
+    )

@@ -1,0 +1,262 @@
+"""Commands about models: train, score, evaluate, models; imports no room until it must."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from tocsin.data_option import TakesData
+from tocsin.options import AS_JSON, PROBLEM, USAGE, stop
+
+DATA = click.option(
+    "--data",
+    required=True,
+    multiple=True,
+    help="A CSV or Parquet file, plain or packed, or a glob; may be given again.",
+)
+LABEL = click.option("--label", default="", help="The column that says what was so; else the recipe's.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What is wrong, as a sentence and an exit code: 2 for words that mean nothing, 1 for data that cannot be used."""
+    from models.evaluation import EvaluationError  # noqa: PLC0415
+    from models.head import TrainingError  # noqa: PLC0415
+    from models.reading.errors import ReadingError  # noqa: PLC0415
+    from models.recipe import RecipeError  # noqa: PLC0415
+    from models.registry.errors import RegistryError  # noqa: PLC0415
+    from tocsin.model_place import ModelError  # noqa: PLC0415
+
+    try:
+        yield
+    except RecipeError as error:
+        stop(str(error), USAGE)
+    except (ReadingError, TrainingError, EvaluationError, RegistryError, ModelError) as error:
+        stop(str(error), PROBLEM)
+    except OSError as error:
+        stop(f"{error.filename}: {error.strerror or error}", PROBLEM)
+
+
+def _warn(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        click.echo(f"warning: {note}", err=True)
+
+
+@click.command(cls=TakesData)
+@click.argument("recipe")
+@DATA
+@click.option("--name", required=True, help="What the model is called; each training is its next version.")
+@LABEL
+@click.option("--ignore", multiple=True, help="A column, or a glob, that is no channel; may be given again.")
+@click.option("--time", "time_column", default="", help="The column that holds the time, if not the recipe's.")
+@click.option("--group", multiple=True, help="A column whose equal values belong together, instead of the recipe's.")
+@click.option("--seed", type=int, default=None, help="Where chance starts from, instead of the recipe's.")
+@click.option("--search", "trials", type=click.IntRange(min=1), default=None, help="Tune by so many trials in all.")
+@click.option("--validate", is_flag=True, help="Judge by rows held out in turn; takes a training for each of 5 parts.")
+@click.option("--save-recipe", type=click.Path(path_type=Path, dir_okay=False), help="Write the recipe used to a file.")
+@click.option("--owner", default="", help="Whose model it is.")
+@AS_JSON
+def train(
+    *,
+    recipe: str,
+    data: tuple[str, ...],
+    name: str,
+    label: str,
+    ignore: tuple[str, ...],
+    time_column: str,
+    group: tuple[str, ...],
+    seed: int | None,
+    trials: int | None,
+    validate: bool,
+    save_recipe: Path | None,
+    owner: str,
+    as_json: bool,
+) -> None:
+    """Fit a model by a RECIPE, a file or one that is shipped (skab, cmapss ...), and store it.
+
+    Every column that the recipe does not name as time, group or label is a channel. Files are stretches of their own
+    where no column groups rows. Models are stored in the folder or URL that TOCSIN_REGISTRY names, else where
+    ./tocsin.toml says, else in ./data/models. A search that was broken off goes on with the same command.
+
+    \b
+    Example: tocsin train skab --data may.csv --name pump
+             tocsin train pump.toml --data 'runs/*.csv' --name pump --label fault --search 50
+    """  # noqa: D301 -- click reads the mark
+    from models.recipe_text import text  # noqa: PLC0415
+    from models.search import Trial  # noqa: PLC0415
+    from tocsin import model_tables  # noqa: PLC0415
+    from tocsin.model_data import recipe_of, sheets  # noqa: PLC0415
+    from tocsin.model_place import registry  # noqa: PLC0415
+    from tocsin.model_training import Wish, make  # noqa: PLC0415
+    from tocsin.progress import Progress  # noqa: PLC0415
+
+    progress = Progress("search")
+
+    def told(one: Trial) -> None:
+        progress.say(one.number, one.of, model_tables.trial(one))
+
+    with _told():
+        plan = recipe_of(recipe, label=label, ignore=ignore, time=time_column, group=group, seed=seed)
+        wish = Wish(recipe=plan, name=name, label=label, owner=owner, trials=trials or 0, validate=validate, told=told)
+        made = make(wish, sheets(list(data), plan.columns), registry())
+        if save_recipe is not None:
+            save_recipe.write_text(text(made.model.recipe), encoding="utf-8")
+    _warn(made.model.warnings)
+    click.echo(json.dumps(model_tables.as_plain(made)) if as_json else model_tables.trained(made))
+
+
+@click.command(cls=TakesData)
+@click.argument("name")
+@DATA
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .csv or .parquet file.")
+@AS_JSON
+def score(*, name: str, data: tuple[str, ...], out: Path, as_json: bool) -> None:
+    """Score rows with the champion NAME, with NAME@VERSION or NAME@ALIAS, as they would have been scored live.
+
+    For task online a recipe may stand for NAME, since it needs no training. Results are written to --out: a row a
+    row, or a row a unit under test.
+
+    \b
+    Example: tocsin score pump --data june.csv --out scores.csv
+             tocsin score pump@2 --data 'june/*.csv.xz' --out scores.parquet
+    """  # noqa: D301 -- click reads the mark
+    from tocsin.model_place import found, registry  # noqa: PLC0415
+    from tocsin.model_scoring import scored  # noqa: PLC0415
+    from tocsin.result_file import check, write  # noqa: PLC0415
+
+    problem = check(out)
+    if problem:
+        stop(problem, USAGE)
+    with _told():
+        called, rows = scored(found(name, registry()), list(data))
+        write(called, out)
+    _warn(rows.warnings)
+    rang = int(called["alarm"].sum()) if "alarm" in called else None
+    if as_json:
+        click.echo(json.dumps({"rows": len(called), "alarm_rows": rang, "out": str(out), "warnings": rows.warnings}))
+    else:
+        click.echo(f"{out}: {len(called)} rows" + ("" if rang is None else f", {rang} of them in alarm"))
+
+
+@click.command(cls=TakesData)
+@click.argument("name")
+@DATA
+@LABEL
+@AS_JSON
+def evaluate(*, name: str, data: tuple[str, ...], label: str, as_json: bool) -> None:
+    """Hold a model's calls against labelled rows, and against what trivial callers reach on them.
+
+    Figures of few failures are given with their 95 % interval. NAME is as for score.
+
+    Example: tocsin evaluate pump --data june.csv --label fault
+    """
+    from tocsin import model_tables  # noqa: PLC0415
+    from tocsin.model_place import found, registry  # noqa: PLC0415
+    from tocsin.model_scoring import judged  # noqa: PLC0415
+
+    with _told():
+        model = found(name, registry())
+        result, rows = judged(model, list(data), label=label)
+    _warn(rows.warnings)
+    if as_json:
+        click.echo(json.dumps(model_tables.plain(result)))
+    else:
+        click.echo(
+            f"{model.title} on {result.rows} labelled {model_tables.counted(result)}\n{model_tables.figures(result)}"
+        )
+
+
+@click.group()
+def models() -> None:
+    """Look at stored models and compare them.
+
+    Example: tocsin models list
+    """
+
+
+@models.command("list")
+@AS_JSON
+def list_models(*, as_json: bool) -> None:
+    """List stored models, their newest version and where their aliases point.
+
+    Example: tocsin models list
+    """
+    from tocsin import model_tables  # noqa: PLC0415
+    from tocsin.model_place import registry  # noqa: PLC0415
+
+    with _told():
+        where = registry()
+        found = [(where.entry(name, where.versions(name)[-1]), where.aliases(name)) for name in where.names()]
+    if as_json:
+        click.echo(json.dumps([model_tables.plain_entry(entry, aliases) for entry, aliases in found]))
+    else:
+        click.echo(model_tables.listed(found) if found else f"no model in {where.url}; tocsin train makes one")
+
+
+@models.command()
+@click.argument("name")
+@AS_JSON
+def show(*, name: str, as_json: bool) -> None:
+    """Show what a model was trained on, how well it did, and its recipe.
+
+    Example: tocsin models show pump
+    """
+    import msgspec  # noqa: PLC0415
+
+    from models.registry.folder import CHAMPION  # noqa: PLC0415
+    from tocsin import model_tables  # noqa: PLC0415
+    from tocsin.model_place import registry  # noqa: PLC0415
+
+    with _told():
+        where, (plain, _, version) = registry(), name.partition("@")
+        entry, aliases = where.entry(plain, version or CHAMPION), where.aliases(plain)
+    if as_json:
+        click.echo(msgspec.json.encode(entry.manifest).decode())
+    else:
+        click.echo(model_tables.shown(entry, aliases), nl=False)
+
+
+@models.command(cls=TakesData)
+@click.argument("names", nargs=-1, required=True)
+@DATA
+@LABEL
+@AS_JSON
+def compare(*, names: tuple[str, ...], data: tuple[str, ...], label: str, as_json: bool) -> None:
+    """Compare models on the same labelled rows; the best of each figure bears a star.
+
+    \b
+    Example: tocsin models compare pump@1 pump@2 --data june.csv --label fault
+    """  # noqa: D301 -- click reads the mark
+    from tocsin import model_tables  # noqa: PLC0415
+    from tocsin.model_place import found, registry  # noqa: PLC0415
+    from tocsin.model_scoring import compared  # noqa: PLC0415
+
+    with _told():
+        where = registry()
+        result = compared([found(name, where) for name in names], list(data), label=label)
+    if as_json:
+        click.echo(json.dumps({name: model_tables.plain(each) for name, each in result.items()}))
+    else:
+        click.echo(model_tables.comparison(result))
+
+
+@models.command()
+@click.argument("name")
+def promote(*, name: str) -> None:
+    """Make NAME@VERSION or NAME@ALIAS the champion, which NAME alone means from then on.
+
+    Example: tocsin models promote pump@candidate
+    """
+    from models.registry.folder import CHAMPION  # noqa: PLC0415
+    from tocsin.model_place import registry  # noqa: PLC0415
+
+    plain, _, version = name.partition("@")
+    if not version:
+        stop(f"say which version of {plain}, as in {plain}@2 or {plain}@candidate", USAGE)
+    with _told():
+        where = registry()
+        number = where.entry(plain, version).version
+        where.point(plain, CHAMPION, number)
+    click.echo(f"{plain}@{number} is the champion")
