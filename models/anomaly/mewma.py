@@ -22,6 +22,8 @@ SUM = 0.999  # of an autoregression's coefficients: beyond it nothing returns to
 FEWEST = 10  # rows per coefficient of the autoregression
 FAR = 30.0  # spreads: beyond it a value is merely far, so that a lone wild one does not ring for long
 TINY = 1e-9
+MIDDLE_80 = 2.563  # spreads that the middle four fifths of a normal take
+HARDLY = 0.05  # of the spread: so little, and the middle four fifths do not move, as with a channel of two values
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,11 @@ class Mewma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     span: Annotated[float, msgspec.Meta(ge=1.0, le=4096.0)] = 10.0  # rows that the means look back
     order: Annotated[int, msgspec.Meta(ge=0, le=50)] = 3  # rows that the autoregression looks back
     shrink: Share = 0.02  # of relations between channels: 0 believes them all, 1 takes each channel by itself
+    outlier: Annotated[float, msgspec.Meta(gt=0.0)] = 6.0  # spreads from the middle: such rows are not fitted on
 
     def fit(self, training: Training) -> Chart:
-        """Fit on all rows; the limit is the wanted quantile of scores in held-out blocks."""
+        """Fit on all usual rows; the limit is the wanted quantile of scores in held-out blocks."""
+        training = _usual(training, self.outlier, self.span)
         calibration = training.recipe.calibration
         held = []
         for fitted, out in training.folds(calibration.folds, apart=int(training.age.min(initial=0))):
@@ -100,6 +104,19 @@ class Mewma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         inertia = _inertia(parts, _follows(training, min(self.order, training.rows // FEWEST)))
         looks = np.maximum(training.rows / inertia - 1.0, 1.0)
         return Chart(center, whiten, inertia, looks, self.span, limit, training.channels)
+
+
+def _usual(training: Training, outlier: float, span: float) -> Training:
+    """Without blocks of rows that lie far from the rest: the first minutes of a machine may be bad too."""
+    rows = int(np.ceil(span))
+    starts = np.arange(0, training.rows, rows)
+    length = np.minimum(rows, training.rows - starts)
+    means = np.add.reduceat(training.x, starts, axis=0) / length[:, None]
+    low, middle, high = np.quantile(means, [0.1, 0.5, 0.9], axis=0)
+    wide, narrow = means.std(axis=0), (high - low) / MIDDLE_80
+    spread = np.where(narrow > HARDLY * wide, narrow, wide)
+    far = (np.abs(means - middle) > outlier * spread).any(axis=1)
+    return training.part(~np.repeat(far, length))
 
 
 def _whitening(x: F64, shrink: float) -> tuple[F64, F64]:

@@ -176,6 +176,13 @@ def test_whatever_it_was_fitted_on_scores_are_numbers_and_a_great_fault_rings(ki
     assert kind == "twin" or np.median(found[:200]) < 1.0
 
 
+def test_a_few_bad_minutes_among_the_rows_it_is_fitted_on_blunt_it_little() -> None:
+    good, bad = plant(1000, 1), plant(1000, 1)
+    bad[300:350, 2] += 3.0  # thirty spreads
+    clean, spoiled = (scores(train(parse(EACH), table(rows)).model, moved(2, 2.5)) for rows in (good, bad))
+    assert np.median(spoiled[225:]) > 0.8 * np.median(clean[225:]) > 0.8
+
+
 def test_three_rows_are_refused_with_a_reason() -> None:
     with pytest.raises(TrainingError, match="too few"):
         fitted(rows=3)
