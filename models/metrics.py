@@ -98,7 +98,7 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float | Non
     if not so.any():
         return None
     order = np.argsort(-value, kind="stable")
-    last = np.append(np.diff(value[order]) != 0, True)
+    last = np.append(value[order][1:] != value[order][:-1], True)
     hits = np.cumsum(so[order])[last]
     flagged = np.flatnonzero(last) + 1
     gained = np.diff(hits, prepend=0) / so.sum()

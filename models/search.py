@@ -136,13 +136,23 @@ def _own(recipe: Recipe, space: Mapping[str, BaseDistribution]) -> dict[str, obj
     plain = msgspec.json.decode(msgspec.json.encode(recipe))
     own: dict[str, object] = {}
     for name, kind in space.items():
-        at = plain
-        for step in name.split("."):
-            at = at[int(step)] if isinstance(at, list) else at.get(step) if isinstance(at, dict) else None
-        value = json.dumps(at) if isinstance(kind, CategoricalDistribution) else at
-        if at is not None and _inside(kind, value):
-            own[name] = value
+        value = _at(plain, name.split("."))
+        shown = json.dumps(value) if isinstance(kind, CategoricalDistribution) else value
+        if value is not None and _inside(kind, shown):
+            own[name] = shown
     return own
+
+
+def _at(plain: object, steps: Sequence[str]) -> object:
+    """What stands at a dotted name; None if nothing does."""
+    for step in steps:
+        if isinstance(plain, dict):
+            plain = plain.get(step)
+        elif isinstance(plain, list) and step.isdecimal() and int(step) < len(plain):
+            plain = plain[int(step)]
+        else:
+            return None
+    return plain
 
 
 def _inside(kind: BaseDistribution, value: object) -> bool:

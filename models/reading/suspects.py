@@ -1,4 +1,4 @@
-"""Columns that a recipe takes for channels and that are probably none: a model would learn the wrong thing from them."""
+"""Channels that are probably none: a model would learn from them when it was, or what it is to find out."""
 
 import numpy as np
 
