@@ -109,10 +109,12 @@ class Registry:
         """A model ready to score; raises ModelMissingError, ModelDamagedError, ModelRefusedError."""
         from models.registry.assembly import assembled  # noqa: PLC0415 -- see above
 
-        manifest = self.entry(name, version).manifest
-        where = f"{name}/{manifest.version}/{PAYLOAD}"
-        content = self._checked(where, manifest.payload, MOST_PAYLOAD)
-        return assembled(manifest, content, f"{self.url}/{where}", allow=self._allow)
+        entry = self.entry(name, version)
+        return assembled(entry.manifest, self.payload(entry), f"{entry.url}/{PAYLOAD}", allow=self._allow)
+
+    def payload(self, entry: Entry) -> bytes:
+        """What a version learnt, as it lies there; raises ModelMissingError, ModelDamagedError."""
+        return self._checked(f"{entry.name}/{entry.version}/{PAYLOAD}", entry.manifest.payload, MOST_PAYLOAD)
 
     def file(self, entry: Entry, name: str) -> bytes:
         """The card or a plot of a version; raises ModelMissingError, ModelDamagedError."""
