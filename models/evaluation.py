@@ -94,7 +94,7 @@ def _life(judged: Sequence[Judged], cap: float | None, seed: int | None) -> Eval
         "coverage": metrics.coverage(truth, outlook[known, 1], outlook[known, 2]),
         "width": float((outlook[known, 2] - outlook[known, 1]).mean()),
     }
-    if cap is not None:
+    if cap is not None and raw.max() > cap:
         figures["rmse_uncapped"] = metrics.rmse(raw, outlook[known, 0])
     figures |= {"units": float(len(np.unique(groups))), "unscored": float((~np.isnan(label)).sum() - len(truth))}
     calls: dict[str, metrics.Call] = {"rmse": lambda rows: metrics.rmse(truth[rows], called[rows])}

@@ -14,7 +14,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from models.contract import Task
-from models.evaluation import Evaluation, EvaluationError, evaluation
+from models.evaluation import EvaluationError, evaluation
 from models.head import TrainingError
 from models.recipe import Recipe, RecipeError, changed
 from models.scoring import Judged, score
@@ -70,9 +70,6 @@ def search(recipe: Recipe, table: Table, *, trials: int, timed: bool, journal: P
         msg = 'the recipe has no [search]: name what may change, as in "estimator.span" = [2, 20]'
         raise RecipeError(msg)
     parts = splits(table, recipe.task, timed=timed)
-    if recipe.task is Task.ANOMALY and not any((split.judge.labels() == 1).any() for split in parts):
-        msg = "a search needs rows that are known to be anomalous, 1 in the column that --label names"
-        raise TrainingError(msg)
     space = {name: _distribution(values) for name, values in recipe.search.items()}
     study, done = _study(recipe, table, journal)
     if not study.trials:
@@ -86,12 +83,12 @@ def search(recipe: Recipe, table: Table, *, trials: int, timed: bool, journal: P
     return _found(study, recipe, done, len(table.classes))
 
 
-def validated(recipe: Recipe, parts: Sequence[Split], *, drawn: bool = True) -> Evaluation:
-    """Figures from rows that were held out in turn; raises TrainingError, RecipeError, EvaluationError."""
+def held_out(recipe: Recipe, parts: Sequence[Split]) -> list[Judged]:
+    """What models that had not seen them say of the rows held out in turn; raises TrainingError, RecipeError."""
     judged: list[Judged] = []
     for split in parts:
         judged += score(train(recipe, split.fit).model, split.judge)
-    return evaluation(judged, recipe, parts[0].fit.classes, drawn=drawn)
+    return judged
 
 
 def figure(task: Task, classes: int) -> str:
@@ -102,13 +99,15 @@ def figure(task: Task, classes: int) -> str:
 def _tried(recipe: Recipe, params: Mapping[str, object], parts: Sequence[Split]) -> tuple[float | None, str]:
     """What a trial is worth, more is better; or why it failed."""
     try:
-        judged = validated(changed(recipe, _plain(recipe, params)), parts, drawn=False)
-        value = judged.figures[figure(recipe.task, len(parts[0].fit.classes))]
+        classes = parts[0].fit.classes
+        plan = changed(recipe, _plain(recipe, params))
+        figures = evaluation(held_out(plan, parts), plan, classes, drawn=False).figures
+        value = figures[figure(recipe.task, len(classes))]
     except BREAKS as error:
         return None, str(error) or type(error).__name__
     if value is None or not np.isfinite(value):
         return None, "its figure cannot be told from the rows held out"
-    rung = judged.figures.get("far") or 0.0
+    rung = figures.get("far") or 0.0
     return (-value if recipe.task is Task.LIFE else value) - TIE * rung, ""
 
 

@@ -24,6 +24,9 @@ def splits(table: Table, task: Task, *, timed: bool, folds: int = FOLDS) -> list
 
     Raises TrainingError where no block can be held out.
     """
+    if task is Task.ANOMALY and not (table.labels() == 1).any():
+        msg = "no row is labelled as anomalous, so nothing can be judged: name the column of labels with --label"
+        raise TrainingError(msg)
     if task is Task.OUTCOME and timed:
         found = list(_forward(table, folds))
     elif len(table.stretches) >= 2:  # noqa: PLR2004 -- one to fit on and one to judge

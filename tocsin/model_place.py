@@ -30,7 +30,6 @@ class Model(msgspec.Struct, frozen=True):
     recipe: Recipe
     entry: Entry | None = None  # None: not stored
     warnings: tuple[str, ...] = ()
-    metrics: dict[str, float | None] = {}
 
     @property
     def title(self) -> str:

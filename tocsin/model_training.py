@@ -1,27 +1,25 @@
 """Training from data to a stored model: read, search, fit, judge, save."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from models.contract import Task
-from models.evaluation import Evaluation
-from models.head import TrainingError
+from models.cards.card import card
+from models.evaluation import Evaluation, evaluation
 from models.reading.lineage import lineage
 from models.reading.records import Records, records
 from models.reading.sheets import Sheet
 from models.recipe import Recipe
 from models.registry.folder import Registry
 from models.registry.manifest import Facts
-from models.search import Found, Told, search, silent, validated
+from models.search import Found, Told, held_out, search, silent
 from models.splits import splits
+from models.tracking import tracker
 from models.training import train
 from tocsin.model_place import Model
-
-FOLDER = "folder:"
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,40 +45,33 @@ class Made(msgspec.Struct, frozen=True):
 
 def make(wish: Wish, sheets: Sequence[Sheet], where: Registry) -> Made:
     """Train; raises ReadingError, RecipeError, TrainingError, RegistryError."""
+    if wish.name:
+        where.aliases(wish.name)  # a name or a registry that cannot be is told of before hours of work
     rows = records(sheets, wish.recipe, label=wish.label)
     recipe, found = wish.recipe, None
     if wish.trials:
-        found = search(
-            recipe, rows.table, trials=wish.trials, timed=rows.timed, journal=_journal(where, wish.name), told=wish.told
-        )
+        journal = _journal(where, wish.name)
+        found = search(recipe, rows.table, trials=wish.trials, timed=rows.timed, journal=journal, told=wish.told)
         recipe = found.recipe
     fitted = train(recipe, rows.table, name=wish.name or "model")
-    judged = _judged(recipe, rows) if wish.validate or wish.trials else None
-    warnings = (*rows.warnings, *fitted.warnings)
-    model = Model(fitted.model, recipe, None, warnings)
+    wanted = wish.validate or wish.trials
+    held = held_out(recipe, splits(rows.table, recipe.task, timed=rows.timed)) if wanted else []
+    judged = evaluation(held, recipe, rows.table.classes) if held else None
+    model = Model(fitted.model, recipe, None, (*rows.warnings, *fitted.warnings))
     if wish.name:
         facts = Facts(
             made_at_ns=time.time_ns(),
             data=lineage(sheets, rows, recipe.task),
-            metrics=_metrics(judged),
-            warnings=warnings,
+            metrics={} if judged is None else {f"held_out.{name}": each for name, each in judged.figures.items()},
+            warnings=model.warnings,
             owner=wish.owner,
         )
-        entry = where.save(fitted.model, recipe, facts)
-        model = Model(replace(fitted.model, version=entry.version), recipe, entry, warnings)
+        entry = where.save(
+            fitted.model, recipe, facts, files=lambda manifest: card(manifest, fitted.model, rows.table, held=held)
+        )
+        tracker().log(entry, where)
+        model = Model(replace(fitted.model, version=entry.version), recipe, entry, model.warnings)
     return Made(model, rows, found, judged)
-
-
-def _judged(recipe: Recipe, rows: Records) -> Evaluation:
-    parts = splits(rows.table, recipe.task, timed=rows.timed)
-    if recipe.task is Task.ANOMALY and not any((part.judge.labels() == 1).any() for part in parts):
-        msg = "nothing to judge by: no held-out row is labelled as anomalous; name the column with --label"
-        raise TrainingError(msg)
-    return validated(recipe, parts)
-
-
-def _metrics(judged: Evaluation | None) -> Mapping[str, float | None]:
-    return {} if judged is None else {f"held_out.{name}": value for name, value in judged.figures.items()}
 
 
 def _journal(where: Registry, name: str) -> Path:

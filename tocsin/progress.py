@@ -7,6 +7,7 @@ from typing import TextIO
 
 EVERY_S = 10.0  # between two lines where nobody watches
 WIDTH = 30
+LINE = 118
 
 
 class Progress:
@@ -22,11 +23,12 @@ class Progress:
 
     def say(self, done: int, of: int, words: str = "") -> None:
         """Tell; where nobody watches only every ten seconds, and at the end."""
+        now_s = self._clock_s()
         if self._bar:
             filled = WIDTH * done // max(1, of)
             line = f"{self._what} [{'#' * filled}{'-' * (WIDTH - filled)}] {done}/{of} {words}"
-            self._out.write(f"\r{line[:118]:<118}" + ("\n" if done >= of else ""))
-        elif done >= of or self._clock_s() >= self._next_s:
-            self._next_s = self._clock_s() + EVERY_S
+            self._out.write(f"\r{line[:LINE]:<{LINE}}" + ("\n" if done >= of else ""))
+        elif done >= of or now_s >= self._next_s:
+            self._next_s = now_s + EVERY_S
             self._out.write(f"{self._what}: {done} of {of} {words}".rstrip() + "\n")
         self._out.flush()

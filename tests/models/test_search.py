@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from models.contract import F64, Task
+from models.evaluation import evaluation
 from models.head import TrainingError
 from models.recipe import Recipe, RecipeError, changed
-from models.search import Trial, search, validated
+from models.search import Trial, held_out, search
 from models.splits import splits
 from models.table import Stretch, Table
 
@@ -87,7 +88,7 @@ def test_a_search_of_what_is_not_there_says_so(wrong: dict[str, tuple[object, ..
 
 def test_a_search_without_labels_or_without_a_space_is_refused(tmp_path: Path) -> None:
     calm = table(*(run(at, odd=False) for at in range(3)))
-    with pytest.raises(TrainingError, match="rows that are known to be anomalous"):
+    with pytest.raises(TrainingError, match="no row is labelled as anomalous"):
         search(ANOMALY, calm, trials=2, timed=False, journal=tmp_path / "search.log")
     with pytest.raises(RecipeError, match=r"no \[search\]"):
         search(
@@ -130,6 +131,8 @@ def test_what_cannot_be_held_out_is_told() -> None:
 
 def test_held_out_figures_are_of_rows_that_were_not_fitted_on() -> None:
     parts = splits(RUNS, Task.ANOMALY, timed=False)
-    found = validated(ANOMALY, parts)
+    judged = held_out(ANOMALY, parts)
+    assert [one.stretch.name for one in judged] == ["0", "1", "2", "3"]
+    found = evaluation(judged, ANOMALY)
     assert found.rows == RUNS.rows
     assert found.figures["events"] == 4.0
