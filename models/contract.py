@@ -55,6 +55,14 @@ class Detector(Protocol):
         """Counts from 1."""
 
     @property
+    def task(self) -> Task:
+        """What its scores say."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Those that it was fitted on; none: whatever channels a device has."""
+
+    @property
     def decision(self) -> Decision:
         """When its scores ring."""
 

@@ -46,6 +46,8 @@ def _accepted(item: Action, draft: Draft, detectors: Detectors, at: Occasion) ->
     detector = detectors.find(watch.model, watch.version)
     if detector is None or not watch.state.size:
         return f"{item.device!r} has no learnt normal yet"
+    if detector.channels:
+        return f"{detector.name!r} does not learn while it watches: train it anew with these rows among the normal ones"
     # How much of the learning the detector keeps is for it to say: its next rows tell.
     state = detector.accept(watch.state)
     device.watch = msgspec.structs.replace(watch, state=state, warm=0.0, deciding=Deciding())

@@ -1,11 +1,11 @@
 """What is done with one device during one batch: rows first, then the timers that have come due."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
 
-from models.contract import F64, Bools
+from models.contract import F64, I64, Bools
 from stream.alarms import Notice, Panel
 from stream.chunk import Chunk
 from stream.device import LIVE_NS, Device
@@ -16,6 +16,7 @@ from stream.pace import channels_silent_after_ns, learn, silent_after_ns
 from stream.phrase import moment, quantity, span
 from stream.plan import Plan
 from stream.rules import RULES
+from wire.messages import Frame
 
 # So many rows in a row that are all too old: the device's clock was set back, not a few rows delayed.
 SET_BACK_ROWS = 100
@@ -43,6 +44,7 @@ class Attendant:
         self.late_findings: list[str] = []
         self.late_over = False
         self.due_ns = 0
+        self.as_sent = False
         self.speaks = False  # its regular word is due
         if device.limits.rules != tuple(bound.rule for bound in plan.bounds):
             self._refit()
@@ -55,6 +57,21 @@ class Attendant:
     def silent(self) -> bool:
         """Whether the device is silent at this point."""
         return self.panel.stands("silent")
+
+    def arrange(self, frames: Sequence[Frame], wanted: tuple[str, ...]) -> None:
+        """Take rows as they are sent where a model was fitted on such rows (`wanted`), and they come whole.
+
+        A frame with no more than half of the model's channels is a piece of rows, which only a grid puts together.
+        """
+        if not wanted or self.plan.every_ns:
+            return
+        life = self.device.life
+        if not life.pieces:
+            names = set(wanted)
+            pieces = any(2 * len(names.intersection(frame.channels)) <= len(names) for frame in frames)
+            if pieces is not life.pieces:
+                self.device.life = replace(life, pieces=pieces)
+        self.as_sent = not self.device.life.pieces
 
     def take(self, chunk: Chunk, *, own: bool) -> None:
         """Work on new rows."""
@@ -82,17 +99,23 @@ class Attendant:
         for bound, at_ns, value in violations(chunk.t_ns, values, plan):
             shown, limit = quantity(value, bound.uom), quantity(bound.limit, bound.uom)
             self.late_findings.append(f"{bound.channel} {shown} beyond {bound.row[6:]} {limit} at {moment(at_ns)}")
-        every = device.grid.every_ns if device.grid else plan.every_ns or device.pace.every_ns
-        if every:
-            grid = device.late
-            if grid is None or grid.every_ns != every:
-                grid = Grid.cold(every, int(chunk.t_ns[0]), len(device.channels))
-            device.late, rows, _ = grid.lay(chunk.t_ns, values, self.clock_ns, whole=False)
+        rows = Rows(chunk.t_ns, values) if self.as_sent else self._late_laid(chunk.t_ns, values)
+        if rows and rows.t_ns.size:
             running = self._running(rows, device.life.late_running)
-            if running.size:
-                device.life = replace(device.life, late_running=bool(running[-1]))
-                self.late_stretches.append(Stretch(rows, running))
+            device.life = replace(device.life, late_running=bool(running[-1]))
+            self.late_stretches.append(Stretch(rows, running))
         self.event("late")
+
+    def _late_laid(self, t_ns: I64, values: F64) -> Rows | None:
+        device = self.device
+        every = device.grid.every_ns if device.grid else self.plan.every_ns or device.pace.every_ns
+        if not every:
+            return None
+        grid = device.late
+        if grid is None or grid.every_ns != every:
+            grid = Grid.cold(every, int(t_ns[0]), len(device.channels))
+        device.late, rows, _ = grid.lay(t_ns, values, self.clock_ns, whole=False)
+        return rows
 
     def event(self, rule: str) -> None:
         """Something of a rule of events happened: its alarm returns when it has been quiet."""
@@ -128,8 +151,14 @@ class Attendant:
             heard_ns=np.where(self.device.sense.heard_ns >= 0, self.clock_ns, -1),
         )
 
-    def _lay(self, t_ns: np.ndarray[tuple[int], np.dtype[np.int64]], values: F64, *, whole: bool) -> None:
+    def _lay(self, t_ns: I64, values: F64, *, whole: bool) -> None:
         device = self.device
+        if self.as_sent:
+            device.grid = None
+            old = int(np.searchsorted(t_ns, device.life.newest_ns, side="right"))
+            self._keep(Rows(t_ns[old:], values[old:]))
+            self._note_older(old if old == t_ns.size else 0)
+            return
         every = self.plan.every_ns or device.pace.every_ns
         if not every:
             return
@@ -138,9 +167,13 @@ class Attendant:
             grid = Grid.cold(every, int(t_ns[0]), len(device.channels))
         device.grid, rows, old = grid.lay(t_ns, values, self.clock_ns, whole=whole)
         self._keep(rows)
-        older = device.life.older + old if old == t_ns.size else 0
-        if older != device.life.older:
-            device.life = replace(device.life, older=older)
+        self._note_older(old if old == t_ns.size else 0)
+
+    def _note_older(self, rows: int) -> None:
+        """So many rows came, and all of them were too old to be scored."""
+        older = self.device.life.older + rows if rows else 0
+        if older != self.device.life.older:
+            self.device.life = replace(self.device.life, older=older)
         if older >= SET_BACK_ROWS:
             self._set_back()
 

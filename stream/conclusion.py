@@ -1,9 +1,11 @@
 """What a detector said of a device, told: scores, the anomaly, drift and late alarms, and liveness."""
 
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 
-from models.contract import I64, Scored
+from models.contract import I64, Detector, Scored, Task
 from models.decide import Deciding, Decision, decide
 from stream.alarms import Notice, Panel
 from stream.detectors import OFF
@@ -17,22 +19,31 @@ from wire.messages import NEAR_LIMIT, Health, Liveness, Scores
 TOP = 5  # channels whose contributions an alarm carries
 NAMED = 0.1  # share of the score from which a channel is named in its summary
 _MOST_FINDINGS = 3
+RULES_OF = {Task.ONLINE: "anomaly", Task.ANOMALY: "anomaly", Task.LIFE: "life", Task.OUTCOME: "outcome"}
 
 replace = msgspec.structs.replace
 
 
-def conclude(each: Visit, live: Scored | None, late: Scored | None, draft: Draft, decision: Decision) -> None:
+class Heard(msgspec.Struct):
+    """What a detector said of the rows of one visit."""
+
+    detector: Detector
+    live: Scored | None = None
+    late: Scored | None = None
+
+
+def conclude(each: Visit, heard: Heard | None, draft: Draft, decision: Decision | None) -> None:
     """Tell the scores of one visit, ring or end the alarms of the detector, and say how the device is doing."""
     device = draft.device(each.at.edge, each.name)
-    if live is not None and each.live is not None:
-        _say(each, device, each.live, live, late=False)
-        _judge(
-            each, live, _Ground(device, draft.plan(each.at.edge, each.name), draft.panel(each.at, each.name), decision)
-        )
     findings = list(each.findings)
-    if late is not None and each.late is not None:
-        _say(each, device, each.late, late, late=True)
-        decided = decide(device.watch.late, late.score, decision)
+    if heard and heard.live is not None and each.live is not None:
+        _say(each, device, each.live, heard.live, late=False)
+        plan, panel = draft.plan(each.at.edge, each.name), draft.panel(each.at, each.name)
+        rule = RULES_OF[heard.detector.task]
+        _judge(each, heard.live, _Ground(device, plan, panel, decision or heard.detector.decision, rule))
+    if heard and heard.late is not None and each.late is not None:
+        _say(each, device, each.late, heard.late, late=True)
+        decided = decide(device.watch.late, heard.late.score, decision or heard.detector.decision)
         device.watch = replace(device.watch, late=decided.state)
         findings += ["behaviour unlike its normal" for change in decided.changes if change.active]
     _late(each, findings, device, draft)
@@ -65,6 +76,7 @@ class _Ground(msgspec.Struct):
     plan: Plan
     panel: Panel
     decision: Decision
+    rule: str
 
 
 def _judge(each: Visit, scored: Scored, ground: "_Ground") -> None:
@@ -80,13 +92,14 @@ def _judge(each: Visit, scored: Scored, ground: "_Ground") -> None:
     times = each.live.t_ns[each.live.rows - scored.score.size :]
     if begun_anew and not decided.changes:
         # The detector was restarted while its alarm stood: no one else would ever end it.
-        panel.clear("anomaly", int(times[-1]))
+        for rule in set(RULES_OF.values()):
+            panel.clear(rule, int(times[-1]))
     for change in decided.changes:
         at_ns = int(times[change.index])
         if change.active:
-            panel.raise_(_notice("anomaly", times, scored, change.index, ground), at_ns)
+            panel.raise_(_notice(ground.rule, times, scored, change.index, ground), at_ns)
         else:
-            panel.clear("anomaly", at_ns, value=change.peak)
+            panel.clear(ground.rule, at_ns, value=change.peak)
     if drift:
         index = int(scored.drift.argmax())
         at_ns = int(times[index])
@@ -101,7 +114,11 @@ def _notice(rule: str, times: I64, scored: Scored, index: int, ground: "_Ground"
     value = float(scored.score[index])
     known = value == value  # noqa: PLR0124 - not NaN
     named = [name for name, part in contributions.items() if part >= NAMED * sum(contributions.values())]
-    facts = {"score": quantity(value), "channels": ", ".join(named) or "no one channel"}
+    facts = {
+        "score": quantity(value),
+        "channels": ", ".join(named) or "no one channel",
+        **_expected(scored, index, rule),
+    }
     return Notice(
         rule,
         rule,
@@ -114,6 +131,16 @@ def _notice(rule: str, times: I64, scored: Scored, index: int, ground: "_Ground"
         model=watch.model,
         model_version=watch.version,
     )
+
+
+def _expected(scored: Scored, index: int, rule: str) -> Mapping[str, str]:
+    """What a model expects, as facts of its alarm."""
+    if scored.outlook is None:
+        return {}
+    outlook = [float(value) for value in scored.outlook[index]]
+    if rule == "life":
+        return dict(zip(("life", "low", "high"), map(quantity, outlook), strict=True))
+    return {"probability": quantity(outlook[-1])}
 
 
 def _late(each: Visit, findings: list[str], device: Device, draft: Draft) -> None:

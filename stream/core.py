@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from models.decide import DEFAULT, Decision
+from models.decide import Decision
 from stream.detectors import Detectors
 from stream.device import Device
 from stream.draft import Draft, Plans
@@ -44,9 +44,12 @@ class Outcomes(msgspec.Struct, frozen=True):
 
 
 class Core:
-    """Scores and watches. Knows no clock, file or chance: the same inputs give the same outcomes, however cut."""
+    """Scores and watches. Knows no clock, file or chance: the same inputs give the same outcomes, however cut.
 
-    def __init__(self, config: Config, detectors: Detectors, *, decision: Decision = DEFAULT) -> None:
+    Each detector rings by its own decision, unless one `decision` is to hold for all.
+    """
+
+    def __init__(self, config: Config, detectors: Detectors, *, decision: Decision | None = None) -> None:
         for rule in config.devices:
             plan(Config(devices=(rule,)), rule.match, ())  # raises RunningError before anything runs
         self._detectors = detectors

@@ -30,6 +30,15 @@ class Life(msgspec.Struct, frozen=True):
     quiet: dict[str, int] = {}  # rules of events -> device clock at which they have been quiet long enough
     said: Health | None = None
     owner: bool = False  # the edge it came from is the one it belongs to
+    pieces: bool | None = None  # False: rows are taken as they are sent; True: a row once came in pieces
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A model that may not watch this device any more, and why."""
+
+    model: str
+    version: int
+    why: str
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -42,6 +51,7 @@ class Watch(msgspec.Struct, frozen=True):
     warm: float = 0.0
     deciding: Deciding = Deciding()
     late: Deciding = Deciding()
+    refused: Refused | None = None
 
 
 class Device(msgspec.Struct):
@@ -73,15 +83,18 @@ class Device(msgspec.Struct):
         """The device's clock: its edge's, or its own newest row."""
         return self.life.heard_ns if self.life.own else edge_clock_ns
 
-    def grow(self, channels: tuple[str, ...]) -> None:
-        """Make room for new channels; only the detector starts anew."""
+    def grow(self, channels: tuple[str, ...], *, anew: bool = True) -> None:
+        """Make room for new channels; only the detector starts anew, and not even that if it goes by names."""
         count = len(channels)
         self.channels = channels
         self.pace = self.pace.grown(count)
         self.sense = self.sense.grown(count)
         self.grid = self.grid and self.grid.grown(count)
         self.late = self.late and self.late.grown(count)
-        self.watch = Watch(model=self.watch.model, version=self.watch.version)
+        if anew:
+            self.watch = Watch(model=self.watch.model, version=self.watch.version, refused=self.watch.refused)
+        else:
+            self.watch = msgspec.structs.replace(self.watch, settled=0)
 
     def excuse(self, ns: int) -> None:
         """So long no one listened: that counts against no deadline for silence."""

@@ -57,6 +57,20 @@ RULES: Mapping[str, Rule] = {
         "A failure may be developing.",
         "Look at the named channels and at the machine; acknowledge, or accept it as the new normal.",
     ),
+    "life": Rule(
+        Priority.HIGH,
+        "{device} is expected to last only {life} more, between {low} and {high}; most by {channels}",
+        "The readings are like those of machines that failed soon after.",
+        "It will fail if nothing is done.",
+        "Look at the named channels, and plan its service within what is left.",
+    ),
+    "outcome": Rule(
+        Priority.HIGH,
+        "{device} is expected to fail: probability {probability}, most by {channels}",
+        "The readings are like those of units that failed.",
+        "What is spent on it from here on may be wasted.",
+        "Look at the named channels; stop, repair or go on.",
+    ),
     "drift": Rule(
         Priority.MEDIUM,
         "{device}: its normal has moved further than allowed from where it began, most in {channels}",
@@ -151,10 +165,10 @@ RULES: Mapping[str, Rule] = {
     ),
     "model": Rule(
         Priority.LOW,
-        "{device}: model {model} is not to be had, the self-learning detector watches instead",
-        "The registry has no champion of that name.",
+        "{device}: model {model} does not watch, the self-learning detector does instead: {reason}",
+        "The model is not in the registry, cannot be read, does not fit this device, or failed at work.",
         "The machine is watched by a weaker model.",
-        "Train or promote the model, or take it out of the configuration.",
+        "Train or promote a model that fits, or take it out of the configuration; tocsin check says more.",
     ),
     "crowded": Rule(
         Priority.MEDIUM,

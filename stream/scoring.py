@@ -1,6 +1,7 @@
 """One call per detector for the rows of many devices, and each visit's part of what came of it."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -8,15 +9,16 @@ import numpy as np
 from models.contract import Detector, Job, Scored
 from models.decide import Decision
 from stream.alarms import Notice
-from stream.conclusion import conclude
-from stream.detectors import Detectors, chosen
-from stream.device import Device, Watch
+from stream.conclusion import Heard, conclude
+from stream.detectors import SETTLE_ROWS, Detectors, choose, lacks
+from stream.device import Device, Refused, Watch
 from stream.draft import Draft
 from stream.visit import Gathered, Visit
 
-SETTLE_ROWS = 5  # closed rows without a new channel before a detector begins
+SAID = 200  # characters of a reason: it may quote what a model stumbled over
 _Key = tuple[str, str]
 replace = msgspec.structs.replace
+log = logging.getLogger(__name__)
 
 
 class _Task(msgspec.Struct):
@@ -25,24 +27,97 @@ class _Task(msgspec.Struct):
     job: Job
     visits: list[Visit]
     begins: list[int]
+    warm: bool = False  # it was before the first of these rows
+
+    @property
+    def device(self) -> _Key:
+        """Edge and name."""
+        return self.visits[0].at.edge, self.visits[0].name
 
 
-def score(visits: Sequence[Visit], draft: Draft, detectors: Detectors, decision: Decision) -> None:
-    """Let the detectors judge what the visits brought, in the order in which they came."""
+def score(visits: Sequence[Visit], draft: Draft, detectors: Detectors, decision: Decision | None) -> None:
+    """Let the detectors judge what the visits brought, in the order in which they came (`decision`: not their own)."""
+    heard: dict[int, Heard] = {}
+    stumbled = _together(visits, draft, detectors, heard)
+    for each in visits:
+        if (each.at.edge, each.name) in stumbled and (each.live or each.late):
+            _alone(each, draft, detectors, heard)
+        conclude(each, heard.get(id(each)), draft, decision)
+
+
+def _together(
+    visits: Sequence[Visit], draft: Draft, detectors: Detectors, heard: dict[int, Heard]
+) -> Mapping[_Key, Watch]:
+    """Judge all devices in one call a detector; returns those on whose rows a model failed, as they were before."""
     tasks: dict[tuple[str, int], list[_Task]] = {}
     found: dict[tuple[str, int], Detector] = {}
-    for (edge, name), group in _by_device(visits):
-        detector = _detector(edge, name, group[0], draft, detectors)
+    before: dict[_Key, Watch] = {}
+    for device, group in _by_device(visits):
+        detector = _detector(group[0], draft, detectors)
         if detector is not None:
             key = (detector.name, detector.version)
             found[key] = detector
-            tasks.setdefault(key, []).extend(_tasks(draft.device(edge, name), detector, group))
-    parts: dict[tuple[int, bool], Scored] = {}
+            record = draft.device(*device)
+            before[device] = record.watch
+            tasks.setdefault(key, []).extend(_tasks(record, detector, group))
+    stumbled: dict[_Key, Watch] = {}
     for key, jobs in tasks.items():
-        for task, scored in zip(jobs, found[key].advance([task.job for task in jobs]), strict=True):
-            _share(task, scored, draft, parts)
-    for each in visits:
-        conclude(each, parts.get((id(each), False)), parts.get((id(each), True)), draft, decision)
+        said = _advanced(found[key], jobs)
+        stumbled |= {task.device: before[task.device] for task, scored in said if isinstance(scored, str)}
+        for task, scored in said:
+            if not isinstance(scored, str) and task.device not in stumbled:
+                _share(task, scored, found[key], draft, heard)
+    for device, watch in stumbled.items():
+        draft.device(*device).watch = watch
+    return stumbled
+
+
+def _alone(each: Visit, draft: Draft, detectors: Detectors, heard: dict[int, Heard]) -> None:
+    """Judge one visit by itself; where the model fails on it, what watches in its place judges it, and so on after it.
+
+    One visit at a time, so that where a model fails never depends on how inputs came together.
+    """
+    detector = _detector(each, draft, detectors)
+    if detector is None:
+        return
+    device = draft.device(each.at.edge, each.name)
+    before = device.watch
+    said = _advanced(detector, _tasks(device, detector, [each]))
+    why = next((scored for _, scored in said if isinstance(scored, str)), "")
+    if why:
+        device.watch = replace(before, refused=Refused(detector.name, detector.version, why))
+        _alone(each, draft, detectors, heard)
+        return
+    for task, scored in said:
+        if not isinstance(scored, str):
+            _share(task, scored, detector, draft, heard)
+
+
+def _advanced(detector: Detector, tasks: list[_Task]) -> list[tuple[_Task, Scored | str]]:
+    """What came of each job, or why nothing can come of it. A detector that is ours to the last line must not fail."""
+    if not tasks:
+        return []
+    try:
+        said = detector.advance([task.job for task in tasks])
+    except Exception as error:
+        if not detector.channels:
+            raise
+        if len(tasks) > 1:
+            return [pair for task in tasks for pair in _advanced(detector, [task])]
+        log.exception("model %s %d fails on %s", detector.name, detector.version, tasks[0].visits[0].name)
+        return [(tasks[0], f"it fails: {type(error).__name__}: {error}"[:SAID])]
+    return [
+        (task, "it gives no number where it should" if task.warm and _speechless(task.job, scored) else scored)
+        for task, scored in zip(tasks, said, strict=True)
+    ]
+
+
+def _speechless(job: Job, scored: Scored) -> bool:
+    """Whether a row of a warm device has neither a score nor an outlook."""
+    nothing = np.isnan(scored.score) & job.running
+    if scored.outlook is not None and nothing.any():
+        nothing &= np.isnan(scored.outlook).any(axis=1)
+    return bool(nothing.any())
 
 
 def _by_device(visits: Sequence[Visit]) -> Iterator[tuple[_Key, list[Visit]]]:
@@ -53,43 +128,55 @@ def _by_device(visits: Sequence[Visit]) -> Iterator[tuple[_Key, list[Visit]]]:
     yield from groups.items()
 
 
-def _detector(edge: str, name: str, first: Visit, draft: Draft, detectors: Detectors) -> Detector | None:
+def _detector(first: Visit, draft: Draft, detectors: Detectors) -> Detector | None:
     """The device's detector; where it differs from the one before, that one's state goes."""
+    edge, name = first.at.edge, first.name
     wanted = draft.plan(edge, name).model
-    detector = chosen(wanted, draft.models, detectors)
+    device = draft.device(edge, name)
+    choice = choose(wanted, device, draft.models, detectors)
+    detector = choice.detector
     if detector is None:
         return None
     panel = draft.panel(first.at, name)
-    if wanted and wanted != detector.name:
-        panel.raise_(Notice("model", "model", first.clock_ns, {"model": wanted}, model=wanted), first.clock_ns)
+    if choice.why:
+        facts = {"model": wanted or "", "reason": choice.why}
+        panel.raise_(Notice("model", "model", first.clock_ns, facts, model=wanted or ""), first.clock_ns)
     else:
         panel.clear("model", first.clock_ns)
-    device = draft.device(edge, name)
-    if (device.watch.model, device.watch.version) != (detector.name, detector.version):
-        device.watch = Watch(model=detector.name, version=detector.version, settled=device.watch.settled)
+    watch = device.watch
+    if (watch.model, watch.version) != (detector.name, detector.version):
+        device.watch = Watch(detector.name, detector.version, settled=watch.settled, refused=watch.refused)
     return detector
 
 
 def _tasks(device: Device, detector: Detector, group: list[Visit]) -> list[_Task]:
-    """One job for the live rows of all visits, and one for each visit's late rows, which learn nothing."""
+    """One job for the live rows of all visits, and one for each visit's late rows, which learn nothing.
+
+    Only what learns by itself waits until channels have settled: a trained model knows which it needs, and says
+    nothing while it lacks too many.
+    """
     tasks = []
     watch = device.watch
-    state = watch.state if watch.state.size else detector.cold(len(device.channels))
+    begun = bool(watch.state.size)
+    state = watch.state if begun else detector.cold(len(device.channels))
+    trained, channels = bool(detector.channels), device.channels
+    warm = trained and watch.warm >= 1.0
+    mute = trained and lacks(detector, channels)
     for each in group:
-        if each.late and watch.state.size:
-            job = Job(state, each.late.t_ns, each.late.values, each.late.running, learn=False)
-            tasks.append(_Task(job, [each], [0]))
+        if each.late and begun and not mute:
+            job = Job(state, each.late.t_ns, each.late.values, each.late.running, learn=False, channels=channels)
+            tasks.append(_Task(job, [each], [0], warm))
     live = [each for each in group if each.live]
     begins, settled = [], watch.settled
     for each in live:
         assert each.live is not None
-        begins.append(min(each.live.rows, max(0, SETTLE_ROWS - settled)))
+        begins.append(0 if trained else min(each.live.rows, max(0, SETTLE_ROWS - settled)))
         settled += each.live.rows
     device.watch = replace(watch, settled=min(settled, SETTLE_ROWS))
     parts = [_rest(each.live, begin) for each, begin in zip(live, begins, strict=True) if each.live]
-    if sum(part.rows for part in parts):
+    if sum(part.rows for part in parts) and not mute:
         rows = _joined(parts)
-        tasks.append(_Task(Job(state, rows.t_ns, rows.values, rows.running), live, begins))
+        tasks.append(_Task(Job(state, rows.t_ns, rows.values, rows.running, channels=channels), live, begins, warm))
     return tasks
 
 
@@ -107,11 +194,11 @@ def _joined(parts: list[Gathered]) -> Gathered:
     )
 
 
-def _share(task: _Task, scored: Scored, draft: Draft, parts: dict[tuple[int, bool], Scored]) -> None:
+def _share(task: _Task, scored: Scored, detector: Detector, draft: Draft, heard: dict[int, Heard]) -> None:
     """Give each visit its rows' part of what came of a job."""
     late = not task.job.learn
     if not late:
-        device = draft.device(task.visits[0].at.edge, task.visits[0].name)
+        device = draft.device(*task.device)
         device.watch = replace(device.watch, state=scored.state, warm=scored.warm)
     start = 0
     for each, begin in zip(task.visits, task.begins, strict=True):
@@ -120,7 +207,17 @@ def _share(task: _Task, scored: Scored, draft: Draft, parts: dict[tuple[int, boo
         end = start + rows.rows - begin
         cut = slice(start, end)
         if end > start:
-            parts[id(each), late] = Scored(
-                scored.state, scored.score[cut], scored.contributions[cut], scored.warm, scored.drift[cut]
+            part = Scored(
+                state=scored.state,
+                score=scored.score[cut],
+                contributions=scored.contributions[cut],
+                warm=scored.warm,
+                drift=scored.drift[cut],
+                outlook=None if scored.outlook is None else scored.outlook[cut],
             )
+            known = heard.setdefault(id(each), Heard(detector))
+            if late:
+                known.late = part
+            else:
+                known.live = part
         start = end

@@ -8,7 +8,7 @@ from stream.answers import answer
 from stream.attendant import Attendant
 from stream.chunk import chunks
 from stream.claims import admitted, attend, grown, overfull
-from stream.detectors import Detectors, chosen
+from stream.detectors import Detectors, choose, wanted
 from stream.draft import Draft, Occasion
 from stream.happenings import happen
 from stream.inputs import BODY, Item, Unreadable, origin_of, refused
@@ -21,7 +21,7 @@ from wire.messages import Batch, DeadLetter, Frame, ModelChange, Outcome, Tick
 class Turn:
     """Works on one micro-batch. Each input has its own list of outcomes, so their order never depends on the cut."""
 
-    def __init__(self, draft: Draft, detectors: Detectors, decision: Decision) -> None:
+    def __init__(self, draft: Draft, detectors: Detectors, decision: Decision | None) -> None:
         self._draft = draft
         self._detectors = detectors
         self._decision = decision
@@ -104,8 +104,12 @@ class Turn:
         if not admitted(name, at, draft):
             return None
         if grows:
-            draft.device(at.edge, name).grow(channels)
+            device = draft.device(at.edge, name)
+            watching = self._detectors.find(device.watch.model, device.watch.version)
+            device.grow(channels, anew=not (watching and watching.channels))
         attendant = attend(name, at, draft)
+        if model := wanted(attendant.plan.model, draft.models, self._detectors):
+            attendant.arrange(frames, model.channels)
         if left_out:
             overfull(left_out, attendant)
         return attendant
@@ -132,8 +136,8 @@ class Turn:
             self._judge()
 
     def _learns(self, attendant: Attendant) -> bool:
-        detector = chosen(attendant.plan.model, self._draft.models, self._detectors)
         watch = attendant.device.watch
+        detector = choose(attendant.plan.model, attendant.device, self._draft.models, self._detectors).detector
         if detector is None:
             return False
         return watch.warm < 1.0 or (watch.model, watch.version) != (detector.name, detector.version)

@@ -32,7 +32,7 @@ class Visit(msgspec.Struct, frozen=True):
     newest_ns: int
     silent: bool
     running: bool
-    paced: bool  # its grid is known
+    paced: bool  # its rows are scored: its grid is known, or it needs none
     speaks: bool
     live: Gathered | None
     late: Gathered | None
@@ -50,7 +50,7 @@ def visit(at: Occasion, name: str, attendant: Attendant) -> Visit:
         newest_ns=device.life.newest_ns,
         silent=attendant.silent,
         running=device.life.running,
-        paced=device.grid is not None,
+        paced=device.grid is not None or device.life.pieces is False,
         speaks=attendant.speaks,
         live=gathered(attendant.stretches),
         late=gathered(attendant.late_stretches),

@@ -23,6 +23,8 @@ HEALTH = {
 _LEVELS = {"HH": "far too high", "H": "too high", "L": "too low", "LL": "far too low"}
 _RULES = {
     "anomaly": "Unusual behaviour",
+    "life": "Little life is left",
+    "outcome": "Failure is expected",
     "drift": "Normal has drifted",
     "silent": "No data",
     "stuck": "Value is stuck",
@@ -34,7 +36,7 @@ _RULES = {
     "set-back": "The log is an older copy",
     "state-lost": "Watching started anew",
     "late": "Odd during the outage",
-    "model": "Model is missing",
+    "model": "Model does not watch",
     "crowded": "Too many names",
     "source": "Source has failed",
     "edge-silent": "Edge is silent",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from models.contract import F64, Job, Scored
+from models.contract import F64, Job, Scored, Task
 from models.decide import DEFAULT
 from models.selflearning.memory import BLOCK, Memory, size
 from models.selflearning.verdict import WARM_ROWS, judge, shares
@@ -25,6 +25,8 @@ class Online:
 
     name = "online"
     version = 1
+    task = Task.ONLINE
+    channels: tuple[str, ...] = ()
     decision = DEFAULT
 
     def cold(self, channels: int) -> F64:

@@ -73,9 +73,8 @@ def recorded(task: Task) -> Table:
     for unit in range(16):
         count = 40 + 3 * unit
         wear = np.arange(count)[:, None] / count
-        left = count - 1.0 - np.arange(count)
         ends = 3.0 * wear**2 if task is Task.LIFE else 2.0 * wear * (unit % 2)
-        label = left if task is Task.LIFE else np.repeat(float(unit % 2), count)
+        label: F64 = np.arange(count, dtype=np.float64)[::-1] if task is Task.LIFE else np.repeat([unit % 2.0], count)
         shown = rows(count, seed=unit) + ends * np.array([1.0, 2.0, -1.0, 0.5])
         stretches.append(Stretch(f"unit-{unit}", np.arange(count) * SECOND, shown, label))
     return Table(NAMES, tuple(stretches), classes=("0", "1") if task is Task.OUTCOME else ())

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from models.contract import F64, Detector, Job, Scored
+from models.contract import F64, Detector, Job, Scored, Task
 from models.decide import DEFAULT, Decision
 from stream.core import Core
 from stream.detectors import Shelf
@@ -79,6 +79,7 @@ class Distance:
 
     def __init__(self, name: str = "online", version: int = 1) -> None:
         self.name, self.version, self.decision = name, version, DEFAULT
+        self.task, self.channels = Task.ONLINE, ()
 
     def cold(self, channels: int) -> F64:
         return np.zeros(channels + 1)
