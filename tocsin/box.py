@@ -12,6 +12,8 @@ from dashboards.console.server import Console, ConsoleError
 from edge.agent import Agent
 from edge.log import LocalLog
 from edge.logfile import LogError
+from models.registry.errors import RegistryError
+from models.registry.folder import Registry
 from models.selflearning.online import Online
 from store.box import DuckStore
 from store.errors import StoreError
@@ -19,7 +21,7 @@ from store.port import Reader, StoreFullError
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.runner import BoxRunner, RunnerState
-from tocsin.places import at_home, log_path, store_path
+from tocsin.places import at_home, log_path, models_url, store_path
 from wire.messages import NS_PER_S
 from wire.settings import Loaded
 
@@ -44,6 +46,7 @@ class Box:
         self.config = at_home(loaded)
         self.log = LocalLog.of(log_path(loaded), self.config.edge)
         self._store = DuckStore(path=store_path(loaded), retention=self.config.retention)
+        self._models = models_url(loaded)
         self._stop = threading.Event()
         self._stack = ExitStack()
         self._agent: Agent | None = None
@@ -79,9 +82,10 @@ class Box:
                 site=self.config.site,
                 status=self.status,
                 rule_of=self.config.device,
+                models=Registry.open(self._models),
             )
             self._stack.enter_context(console)
-        except ConsoleError as error:
+        except (ConsoleError, RegistryError) as error:
             raise BoxError(str(error)) from error
         log.info("the page is on %s", console.url)
         return console.url

@@ -25,6 +25,12 @@ def store_path(loaded: Loaded) -> Path:
     return loaded.path(loaded.config.store.removeprefix("duckdb:"))
 
 
+def models_url(loaded: Loaded) -> str:
+    """The folder of trained models, or where else they lie."""
+    place = loaded.config.registry.removeprefix("folder:")
+    return place if "://" in place else str(loaded.path(place))
+
+
 def at_home(loaded: Loaded) -> Config:
     """The config with every relative path made absolute, as relative to its file."""
 

@@ -15,6 +15,8 @@ from bus.lag import GroupLag
 from bus.publisher import KafkaPublisher
 from bus.topics import Topics
 from dashboards.console.server import Console, ConsoleError
+from models.registry.errors import RegistryError
+from models.registry.folder import Registry
 from store.influx.client import InfluxClient
 from store.influx.errors import InfluxAwayError, InfluxError
 from store.influx.load import TOPICS
@@ -24,6 +26,7 @@ from tocsin.check import TOKEN
 from tocsin.fleet import RoleError, Work
 from tocsin.fleet_status import FleetStatus, Team
 from tocsin.inbox import CONFIRM_S, BusInbox
+from tocsin.places import models_url
 from tocsin.sink_role import influx_of
 from tocsin.vitals import Probe, Vital
 from wire.ports import BusError
@@ -65,9 +68,10 @@ def serve(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Pro
             site=loaded.config.site,
             status=status.status,
             rule_of=loaded.config.device,
+            models=Registry.open(models_url(loaded)),
         )
         log.info("the page is on %s", stack.enter_context(console).url)
-    except ConsoleError as error:
+    except (ConsoleError, RegistryError) as error:
         raise RoleError(str(error)) from error
     return _wait, lambda: Vital(dead=watch.failure)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from dashboards.console import alarms, docs, download, events, login, metrics, plant, problem, ready, series
+from dashboards.console import alarms, docs, download, events, login, metrics, models, plant, problem, ready, series
 from dashboards.console.desk import Desk
 from dashboards.console.hub import Hub
 from dashboards.console.session import Gatekeeper
@@ -61,6 +61,7 @@ def build(desk: Desk, hub: Hub, gatekeeper: Gatekeeper | None) -> FastAPI:
         download.router(desk),
         plant.one_device(desk),
         alarms.router(desk),
+        models.router(desk),
         plant.router(desk),
         events.router(desk, hub),
     ):

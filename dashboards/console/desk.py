@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from models.registry.folder import Registry
 from store.port import Reader
 from wire.config import DeviceRule
 from wire.ports import Inbox
@@ -47,6 +48,7 @@ class Desk:
         status: Status = BoxStatus,
         rule_of: Callable[[str], DeviceRule] = _no_rule,
         now_ns: Callable[[], int] = time.time_ns,
+        models: Registry | None = None,
     ) -> None:
         """Keep what was injected."""
         self.reader = reader
@@ -55,6 +57,7 @@ class Desk:
         self.status = status
         self.rule_of = rule_of
         self.now_ns = now_ns
+        self.models = models
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="console")
 
     async def ask(self, question: Callable[[], _Answer]) -> _Answer:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 NONE = "-"
-_MARKS = re.compile(r"([\\`*_\[\]<>#|~&])")
+_MARKS = re.compile(r"([\\`*_\[\]<>#])")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 _SPACE = re.compile(r"\s+")
 
 
@@ -13,10 +14,11 @@ def plain(text: str, most: int = 200) -> str:
     r"""One line that reads as it is written.
 
     >>> print(plain("a|b <i> *c*"))
-    a\|b \<i\> \*c\*
+    a&#124;b \<i\> \*c\*
     """
     line = _SPACE.sub(" ", text).strip()
-    return _MARKS.sub(r"\\\1", line if len(line) <= most else f"{line[: most - 1]}…")
+    marked = _MARKS.sub(r"\\\1", line if len(line) <= most else f"{line[: most - 1]}…")
+    return _ENTITY.sub("&amp;", marked).replace("|", "&#124;")  # a backslash before it is taken away in tables only
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,7 +8,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboards.console.desk import BoxStatus
 from dashboards.console.server import Console
+from models.registry.folder import Registry
 from tests.console.fakes import ORIGIN, Answering, Plant, account, small_plant, wall_ns
+from tests.console.registry import stored
 from wire.config import Channel, DeviceRule, Limits
 from wire.messages import NS_PER_S, AlarmState, DeadLetter, Gap, Health, Priority, Verb
 
@@ -67,11 +69,19 @@ def plant() -> Plant:
 
 
 @pytest.fixture
-def screen(browser: Browser, plant: Plant) -> Iterator[Screen]:
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def screen(browser: Browser, plant: Plant, folder: Path) -> Iterator[Screen]:
     inbox = Answering(plant)
     context = browser.new_context()
     status = BoxStatus(log_room_h=312.0, lag_s=0.3)
-    with Console(plant, inbox, listen="127.0.0.1:0", site="hall-3", rule_of=rules, status=lambda: status) as console:
+    models = Registry.open(str(folder))
+    with Console(
+        plant, inbox, listen="127.0.0.1:0", site="hall-3", rule_of=rules, status=lambda: status, models=models
+    ) as console:
         shown = Screen(context.new_page(), console, plant, inbox)
         yield shown
         context.close()
@@ -236,6 +246,49 @@ def test_markup_in_any_name_stays_text(screen: Screen) -> None:
     assert page.locator("img").count() == 0
 
 
+def test_without_a_model_the_page_says_how_one_is_made(screen: Screen) -> None:
+    page = screen.open("/models")
+    expect(page.locator(".blank")).to_contain_text("No model yet")
+    expect(page.locator(".blank")).to_contain_text("tocsin train")
+    expect(screen.open("/models/pump/1").locator(".blank")).to_contain_text("has no model 'pump'")
+
+
+def test_models_are_listed_with_what_is_in_use_and_open_their_cards(screen: Screen, folder: Path) -> None:
+    stored(folder, "pump", "pump", "fan")
+    (folder / "fan/1/manifest.json").write_text("{")
+    page = screen.open("/models")
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(0)).to_contain_text("cannot be read")
+    for words in ("pump", "Is it unlike normal?", "f1 0.9126", "200"):
+        expect(rows.nth(1)).to_contain_text(words)
+    rows.nth(1).get_by_role("link", name="pump").click()
+    card = page.locator(".card")
+    for words in ("It rings when 4 of 40 rows", "pump.csv", "F1 of single calls", "When not to rely on it"):
+        expect(card).to_contain_text(words)
+    expect(card.locator("img")).to_have_count(2)
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 100)")
+    versions = page.get_by_role("navigation", name="Versions")
+    expect(versions.locator("[aria-current]")).to_have_text("1 (champion)")
+    versions.get_by_role("link", name="2 (candidate)").click()
+    expect(versions.locator("[aria-current]")).to_have_text("2 (candidate)")
+
+
+def test_markup_in_a_card_stays_text(screen: Screen, folder: Path) -> None:
+    stored(folder, "pump", channels=(NASTY, "[a](javascript:alert(1))"), warnings=(NASTY,))
+    page = screen.open("/models/pump/1")
+    expect(page.locator(".card td").filter(has_text=NASTY)).to_have_count(1)
+    expect(page.locator(".card li").filter(has_text=NASTY)).to_have_count(1)
+    assert page.locator('.card a, .card script, .card img[src="x"]').count() == 0
+    registry = Registry.open(str(folder))
+    manifest = registry.entry("pump").manifest
+    foreign = f"# x\n\n{NASTY}\n\n![a](https://example.org/a.png)\n\n[b](javascript:alert(1)) <b onclick=alert(1)>c</b>"
+    registry.save(registry.load("pump"), manifest.recipe, manifest.facts, files={"card.md": foreign.encode()})
+    page = screen.open("/models/pump/2")
+    expect(page.locator(".card")).to_contain_text(NASTY)
+    assert page.title().startswith("pump")
+
+
 def test_the_pipeline_shows_sources_losses_and_whether_counts_add_up(screen: Screen) -> None:
     screen.plant.losses = [("edge-1", Gap(device="*", from_ns=1, to_ns=3 * NS_PER_S, rows=-1, reason="unplugged"))]
     page = screen.open("/health")
@@ -272,10 +325,11 @@ def test_light_and_dark_are_chosen_and_kept(screen: Screen) -> None:
     assert page.evaluate(ground) != light
 
 
-def test_a_phone_shows_all_without_scrolling_sideways(screen: Screen) -> None:
+def test_a_phone_shows_all_without_scrolling_sideways(screen: Screen, folder: Path) -> None:
     screen.plant.ring("pump-1", contributions={"vibration_rms": 1.0})
     screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    for path in ("/", "/alarms", "/device/pump-1", "/health"):
+    stored(folder, "pump")
+    for path in ("/", "/alarms", "/device/pump-1", "/models", "/models/pump/1", "/health"):
         page = screen.open(path)
         expect(page.locator("#main")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path

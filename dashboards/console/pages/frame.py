@@ -14,7 +14,12 @@ from dashboards.console.snapshot import Snapshot
 from wire.messages import AlarmState, Priority
 
 TICK_S = 0.5
-_WAYS = (("/", "fleet", "Fleet"), ("/alarms", "bell", "Alarms"), ("/health", "pipe", "Pipeline"))
+_WAYS = (
+    ("/", "fleet", "Fleet"),
+    ("/alarms", "bell", "Alarms"),
+    ("/models", "model", "Models"),
+    ("/health", "pipe", "Pipeline"),
+)
 _HEAD = (
     '<link rel="stylesheet" href="/assets/tocsin.css"><script src="/assets/morph.js"></script>'
     '<script src="/assets/tocsin.js" defer></script>'

@@ -13,6 +13,7 @@ _PATHS = {
     "bell": "M6 17h12l-1.5-2.2V10a4.5 4.5 0 0 0-9 0v4.8zM10 20h4",
     "fleet": "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
     "pipe": "M3 12h4l2.5-6 4 12 2.5-6H21",
+    "model": "M4 19c4 0 4-14 8-14s4 14 8 14M3 13h18",
     "running": "M8 5.5v13l10.5-6.5z",
     "learning": "M12 4a8 8 0 1 1-8 8M12 8v4l3 2",
     "off": "M12 4v8M7.5 7a7 7 0 1 0 9 0",

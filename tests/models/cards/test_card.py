@@ -159,7 +159,7 @@ def test_channels_that_speak_most_come_first_and_dead_ones_are_named(tmp_path: P
 def test_names_that_are_markup_read_as_they_are_written(tmp_path: Path) -> None:
     name = "<script>|[a](b)`*"
     text = Stored(ANOMALY, normal((name, "load\n# Fine")), tmp_path).card
-    assert r"| \<script\>\|\[a\](b)\`\* |" in text
+    assert r"| \<script\>&#124;\[a\](b)\`\* |" in text
     assert r"| load \# Fine |" in text
     assert "<script" not in text.partition("## Recipe")[0].replace(r"\<script", "")
 
