@@ -24,6 +24,25 @@ class Row(msgspec.Struct, frozen=True):
 
 
 TRAINED: Mapping[str, Row] = {
+    "imported for what is normal": Row("""
+        task = "anomaly"
+        estimator = { kind = "imported", path = "sklearn.mixture.GaussianMixture" }
+        """),
+    "imported for lives": Row(
+        """
+        task = "life"
+        features = [{ kind = "mean", rows = 3 }]
+        estimator = { kind = "imported", path = "sklearn.linear_model.Ridge" }
+        """,
+    ),
+    "imported for outcomes": Row(
+        """
+        task = "outcome"
+        features = [{ kind = "mean", rows = 3 }]
+        estimator = { kind = "imported", path = "lightgbm.LGBMClassifier", params = { n_estimators = 8 } }
+        """,
+        alike=None,
+    ),
     "mahalanobis": Row("""
         task = "anomaly"
         features = [
