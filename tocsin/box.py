@@ -14,14 +14,13 @@ from edge.log import LocalLog
 from edge.logfile import LogError
 from models.registry.errors import RegistryError
 from models.registry.folder import Registry
-from models.selflearning.online import Online
 from store.box import DuckStore
 from store.errors import StoreError
 from store.port import Reader, StoreFullError
 from stream.core import Core
-from stream.detectors import Shelf
 from stream.runner import BoxRunner, RunnerState
 from tocsin.places import at_home, log_path, models_url, store_path
+from tocsin.shelf import shelf
 from wire.messages import NS_PER_S
 from wire.settings import Loaded
 
@@ -43,6 +42,7 @@ class Box:
     """
 
     def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
         self.config = at_home(loaded)
         self.log = LocalLog.of(log_path(loaded), self.config.edge)
         self._store = DuckStore(path=store_path(loaded), retention=self.config.retention)
@@ -139,7 +139,7 @@ class Box:
         opening.enter_context(self.log)
         self._agent = opening.enter_context(Agent(self.config, log=self.log))
         opening.enter_context(self._store)
-        core = Core(self.config, Shelf([Online()]))
+        core = Core(self.config, shelf(self._loaded))
         self._runner = BoxRunner(self.log, inbox=self.log, store=self._store, core=core, clock_ns=time.time_ns)
         thread = threading.Thread(target=self._score, args=(self._runner,), name="runner")
         thread.start()

@@ -25,9 +25,13 @@ def checked(path: Path, *, environ: Mapping[str, str] = os.environ) -> Loaded:
 
 
 def check(path: Path, *, environ: Mapping[str, str] = os.environ) -> list[Problem]:
-    """All problems of a config file, none if it can be run here."""
+    """All problems of a config file, none if it can be run here just as it says.
+
+    A model that is not to be had is one, though a box runs without it: its devices are watched by another then.
+    """
     try:
-        checked(path, environ=environ)
+        loaded = checked(path, environ=environ)
+        load(path, checks=(lambda _: list(_models(loaded)),))
     except SettingsError as error:
         return list(error.problems)
     return []
@@ -99,6 +103,18 @@ def _conditions(config: Config) -> Iterator[Problem]:
             except RunningError as error:
                 what = f'{error}; write comparisons joined by and/or, such as "current > 0.5 and speed >= 10"'
                 yield Problem(key=f"devices[{place}].running_when", what=what)
+
+
+def _models(loaded: Loaded) -> Iterator[Problem]:
+    if find_spec("numpy") is None:  # as for conditions
+        return
+    from tocsin.shelf import champions, named  # noqa: PLC0415 -- see above
+
+    missing = champions(loaded).missing
+    for name, place in named(loaded.config).items():
+        if name in missing:
+            what = f"{missing[name]}; until there is such a model the self-learning detector watches"
+            yield Problem(key=f"devices[{place}].model", what=what)
 
 
 def _console(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:

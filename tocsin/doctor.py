@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -17,26 +18,28 @@ from edge.sources.usb_ports import comports, path_of
 from store.accounts import problems as unbalanced
 from store.box import DuckStore
 from store.port import Accounts
-from tocsin.check import check
+from tocsin.check import checked
 from tocsin.client import BoxError, Client
 from tocsin.finding import Finding, bad, good
 from tocsin.places import is_fleet, log_path, store_path
-from tocsin.reach import ReachError, configured, reached
+from tocsin.reach import ReachError, reached
 from wire.config import MqttSource, ReplaySource, SerialSource, source_names
+from wire.problem import SettingsError
 from wire.settings import Loaded
 
 CONNECT_S = 2.0
 FEW_HOURS = 24.0
+MOST_KEPT = 1250  # bytes a channel: 10 KB of a device with 8
 LANE = "lane/"  # what the names of lanes in the core's state begin with
 
 
 def examine(config: Path) -> list[Finding]:
     """Look at everything; a config with errors ends the examination there."""
-    problems = check(config)
-    if problems:
-        return [bad("config", str(problem)) for problem in problems]
-    loaded = configured(config)
-    found = [good("config", str(config)), *_sources(loaded)]
+    try:
+        loaded = checked(config)
+    except SettingsError as error:
+        return [bad("config", str(problem)) for problem in error.problems]
+    found = [good("config", str(config)), *_sources(loaded), *_models(loaded)]
     if loaded.config.edge.sources or not is_fleet(loaded.config):  # other roles keep nothing beside their config
         found += _disk(loaded)
     if not is_fleet(loaded.config):
@@ -77,6 +80,22 @@ def _broker(url: str) -> Finding:
     except OSError as error:
         return bad("MQTT broker", f"nothing answers at {address[0]}:{address[1]} ({error}): is it running?")
     return good("MQTT broker", f"{address[0]}:{address[1]} answers")
+
+
+def _models(loaded: Loaded) -> Iterator[Finding]:
+    if find_spec("numpy") is None:  # an edge alone scores nothing
+        return
+    from tocsin.shelf import champions  # noqa: PLC0415 -- see above
+
+    models = champions(loaded)
+    for name, model in models.found.items():
+        kept = model.cold(len(model.channels)).nbytes
+        said = f"{name} {model.version}: {len(model.channels)} channels, {kept / 1000:.1f} KB kept of each device"
+        much = kept > len(model.channels) * MOST_KEPT
+        why = ", written with every batch: shorten the windows of its features, or fade instead" if much else ""
+        yield Finding("model", much, said + why)
+    for name, why in models.missing.items():
+        yield bad("model", f"{name}: {why}; the self-learning detector watches instead")
 
 
 def _disk(loaded: Loaded) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from store.errors import StoreError
 from tocsin.box import Box, BoxError
 from tocsin.ending import ended
 from tocsin.options import DEFAULT
+from tocsin.places import models_url
 from wire.config import Config, EdgeSettings, ReplaySource, Retention, WhenFull
 from wire.messages import SourceStatus
 from wire.problem import SettingsError
@@ -52,12 +53,13 @@ def play(
         times="own",
     )
     try:
-        rules = load(config).config if config.exists() or config != DEFAULT else Config()
+        rules = load(config) if config.exists() or config != DEFAULT else Loaded(Config(), Path())
     except SettingsError as error:
         raise ReplayError(str(error)) from error
     with tempfile.TemporaryDirectory(prefix="tocsin-replay-") as folder:
         settings = msgspec.structs.replace(
-            rules,
+            rules.config,
+            registry=models_url(rules),
             bus="local:log.sqlite",
             store="duckdb:store.duckdb",
             edge=EdgeSettings(name="replay", sources=(source,), when_full=WhenFull.REFUSE),

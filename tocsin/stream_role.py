@@ -9,13 +9,12 @@ from bus.address import Address
 from bus.lag import GroupLag
 from bus.publisher import KafkaPublisher
 from bus.topics import Topics, layouts
-from models.selflearning.online import Online
 from stream.core import Core
-from stream.detectors import Shelf
 from stream.fleet.settings import WorkerSettings
 from stream.fleet.watchdog import Places, Watchdog
 from stream.fleet.worker import STUCK, Worker, end_process
 from tocsin.fleet import RoleError, Work
+from tocsin.shelf import shelf
 from tocsin.vitals import Probe, Vital
 from wire.settings import Loaded
 from wire.topics import INPUTS, STATE
@@ -31,7 +30,7 @@ def stream(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str 
     _fit(Topics(address))
     for chatty in ("faust", "mode", "aiokafka"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    core = Core(loaded.config, Shelf([Online()]))
+    core = Core(loaded.config, shelf(loaded))
     bus = stack.enter_context(KafkaPublisher(address, client_id=f"{GROUP}-{instance}"))
     worker = Worker(settings_of(address, instance=instance), core=core, bus=bus)
     lag = GroupLag(address)
