@@ -1,7 +1,7 @@
 """Hyper-parameters tuned within the training rows: each trial is fitted on some stretches and judged by others."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,48 +17,15 @@ from models.contract import Task
 from models.evaluation import EvaluationError, evaluation
 from models.head import TrainingError
 from models.recipe import Recipe, RecipeError, changed
-from models.scoring import Judged, score
 from models.splits import Split, splits
 from models.table import Table
-from models.training import train
+from models.trial import Found, Told, Trial, figure, held_out, silent
 
 WIDE = 20.0  # a range whose ends are so many times apart is searched by size, not by difference
 TIE = 1e-6  # of a figure: so much are rings in all rows instead of none worth, which decides between equals
 REASON = "reason"  # why a trial failed
 OVER = (TrialState.COMPLETE, TrialState.FAIL)
-FIGURES: Mapping[Task, str] = {Task.ANOMALY: "f1", Task.LIFE: "rmse", Task.OUTCOME: "ap"}
-GRADES = "balanced_accuracy"  # of an outcome with more than two classes
 BREAKS = (TrainingError, RecipeError, EvaluationError, ValueError, ArithmeticError, LookupError, TypeError)
-
-
-class Trial(msgspec.Struct, frozen=True):
-    """One that is over."""
-
-    number: int  # from 1
-    of: int
-    value: float | None  # of the figure; None: it failed
-    best: float | None
-    reason: str = ""  # why it failed
-
-
-Told = Callable[[Trial], None]
-
-
-class Found(msgspec.Struct, frozen=True):
-    """The best recipe, and how it was found."""
-
-    recipe: Recipe
-    figure: str  # what was compared, from held-out rows
-    value: float
-    own: float | None  # what the recipe reached as it was written; None: it failed
-    trials: int
-    failed: int
-    resumed: int  # trials that were done by an earlier command
-    changes: Mapping[str, object]
-
-
-def silent(_: Trial) -> None:
-    """Tell nobody."""
 
 
 def search(recipe: Recipe, table: Table, *, trials: int, timed: bool, journal: Path, told: Told = silent) -> Found:
@@ -81,19 +48,6 @@ def search(recipe: Recipe, table: Table, *, trials: int, timed: bool, journal: P
         study.tell(trial, value, state=TrialState.COMPLETE if value is not None else TrialState.FAIL)
         told(_over(study, trials, recipe, value, reason))
     return _found(study, recipe, done, len(table.classes))
-
-
-def held_out(recipe: Recipe, parts: Sequence[Split]) -> list[Judged]:
-    """What models that had not seen them say of the rows held out in turn; raises TrainingError, RecipeError."""
-    judged: list[Judged] = []
-    for split in parts:
-        judged += score(train(recipe, split.fit).model, split.judge)
-    return judged
-
-
-def figure(task: Task, classes: int) -> str:
-    """The name of the figure that trials are compared by."""
-    return GRADES if task is Task.OUTCOME and classes > 2 else FIGURES[task]  # noqa: PLR2004 -- pass and fail
 
 
 def _tried(recipe: Recipe, params: Mapping[str, object], parts: Sequence[Split]) -> tuple[float | None, str]:

@@ -1,7 +1,7 @@
 """Tocsin for notebooks: gives and takes pandas. What a person should know of the data is said as a warning."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,7 @@ from models.registry.errors import RegistryError
 from tocsin.export import EVER_NS
 from tocsin.model_data import Data, recipe_of, sheets
 from tocsin.model_place import Model, ModelError, found, online, registry
-from tocsin.model_scoring import compared, judged, scored
+from tocsin.model_scoring import compared, judged, scored, titled
 from tocsin.model_training import Wish, make
 from tocsin.recorded import Moment, frame, moment_ns
 
@@ -35,6 +35,8 @@ __all__ = [
     "score",
     "train",
 ]
+
+AnyModel = Model | Recipe | str | Path
 
 
 class TocsinWarning(UserWarning):
@@ -72,7 +74,7 @@ def load(name: str, *, where: str = "") -> Model:
     return found(name, registry(where))
 
 
-def score(model: Model | Recipe | str | Path, data: Data, *, where: str = "") -> pd.DataFrame:
+def score(model: AnyModel, data: Data, *, where: str = "") -> pd.DataFrame:
     """What a model says of each row, as it would have said it live; of each unit, for task outcome.
 
     `model` is a model or its name; or a recipe of task online, which needs no training. A single frame keeps its
@@ -86,7 +88,7 @@ def score(model: Model | Recipe | str | Path, data: Data, *, where: str = "") ->
     return called
 
 
-def evaluate(model: Model | Recipe | str | Path, data: Data, *, label: str = "", where: str = "") -> pd.DataFrame:
+def evaluate(model: AnyModel, data: Data, *, label: str = "", where: str = "") -> pd.DataFrame:
     """How good a model's calls are on labelled rows: a figure a row.
 
     Columns: `value`; `low` and `high` of its 95 % interval where failures are few; `of`: "model", or "trivial" for
@@ -98,10 +100,14 @@ def evaluate(model: Model | Recipe | str | Path, data: Data, *, label: str = "",
 
 
 def compare(
-    models: Sequence[Model | Recipe | str | Path], data: Data, *, label: str = "", where: str = ""
+    models: Sequence[AnyModel] | Mapping[str, AnyModel], data: Data, *, label: str = "", where: str = ""
 ) -> pd.DataFrame:
     """The figures of several models on the same rows, a column a model. Raises as `evaluate` does."""
-    found = compared([_model(model, where) for model in models], data, label=label)
+    if isinstance(models, Mapping):
+        named = {name: _model(model, where) for name, model in models.items()}
+    else:
+        named = titled([_model(model, where) for model in models])
+    found = compared(named, data, label=label)
     return pd.DataFrame({name: pd.Series(dict(each.figures), dtype="float64") for name, each in found.items()})
 
 
@@ -114,7 +120,7 @@ def read(url: str | Path, device: str = "", start: Moment = None, end: Moment = 
     return frame(str(url), device, moment_ns(start, 0), moment_ns(end, EVER_NS))
 
 
-def _model(model: Model | Recipe | str | Path, where: str) -> Model:
+def _model(model: AnyModel, where: str) -> Model:
     if isinstance(model, Model):
         return model
     if isinstance(model, Recipe):

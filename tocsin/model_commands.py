@@ -85,7 +85,7 @@ def train(
              tocsin train pump.toml --data 'runs/*.csv' --name pump --label fault --search 50
     """  # noqa: D301 -- click reads the mark
     from models.recipe_text import text  # noqa: PLC0415
-    from models.search import Trial  # noqa: PLC0415
+    from models.trial import Trial  # noqa: PLC0415
     from tocsin import model_tables  # noqa: PLC0415
     from tocsin.model_data import recipe_of, sheets  # noqa: PLC0415
     from tocsin.model_place import registry  # noqa: PLC0415
@@ -231,11 +231,11 @@ def compare(*, names: tuple[str, ...], data: tuple[str, ...], label: str, as_jso
     """  # noqa: D301 -- click reads the mark
     from tocsin import model_tables  # noqa: PLC0415
     from tocsin.model_place import found, registry  # noqa: PLC0415
-    from tocsin.model_scoring import compared  # noqa: PLC0415
+    from tocsin.model_scoring import compared, titled  # noqa: PLC0415
 
     with _told():
         where = registry()
-        result = compared([found(name, where) for name in names], list(data), label=label)
+        result = compared(titled([found(name, where) for name in names]), list(data), label=label)
     if as_json:
         click.echo(json.dumps({name: model_tables.plain(each) for name, each in result.items()}))
     else:

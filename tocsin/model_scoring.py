@@ -54,14 +54,22 @@ def judged(model: Model, data: Data, *, label: str = "") -> tuple[Evaluation, Re
     return evaluation(calls, model.recipe, rows.table.classes), rows
 
 
-def compared(models: Sequence[Model], data: Data, *, label: str = "") -> dict[str, Evaluation]:
+def compared(models: Mapping[str, Model], data: Data, *, label: str = "") -> dict[str, Evaluation]:
     """The figures of several models on the same rows, by what they are called; raises ModelError."""
-    kinds = {_kind(model.recipe.task) for model in models}
-    if len(kinds) > 1:
-        said = ", ".join(f"{model.title} is of task {model.recipe.task.value!r}" for model in models)
+    if len({_kind(model.recipe.task) for model in models.values()}) > 1:
+        said = ", ".join(f"{name} is of task {model.recipe.task.value!r}" for name, model in models.items())
         msg = f"these answer different questions: {said}"
         raise ModelError(msg)
-    return {model.title: judged(model, data, label=label)[0] for model in models}
+    return {name: judged(model, data, label=label)[0] for name, model in models.items()}
+
+
+def titled(models: Sequence[Model]) -> dict[str, Model]:
+    """Models by what they are called; those of the same name with their place behind it."""
+    titles = [model.title for model in models]
+    return {
+        title if titles.count(title) == 1 else f"{title} {at}": model
+        for at, (title, model) in enumerate(zip(titles, models, strict=True), start=1)
+    }
 
 
 def best(figures: Mapping[str, float | None], figure: str) -> set[str]:

@@ -7,7 +7,7 @@ from models.contract import Task
 from models.evaluation import Evaluation
 from models.recipe_text import text as recipe_text
 from models.registry.folder import Entry
-from models.search import Found, Trial
+from models.trial import Found, Trial
 from tocsin.model_scoring import best
 from tocsin.model_training import Made
 

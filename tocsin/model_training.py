@@ -15,10 +15,10 @@ from models.reading.sheets import Sheet
 from models.recipe import Recipe
 from models.registry.folder import Registry
 from models.registry.manifest import Facts
-from models.search import Found, Told, held_out, search, silent
 from models.splits import splits
 from models.tracking import tracker
 from models.training import train
+from models.trial import Found, Told, held_out, silent
 from tocsin.model_place import Model
 
 
@@ -50,6 +50,8 @@ def make(wish: Wish, sheets: Sequence[Sheet], where: Registry) -> Made:
     rows = records(sheets, wish.recipe, label=wish.label)
     recipe, found = wish.recipe, None
     if wish.trials:
+        from models.search import search  # noqa: PLC0415 -- in a notebook, Optuna warns of bars that it cannot draw
+
         journal = _journal(where, wish.name)
         found = search(recipe, rows.table, trials=wish.trials, timed=rows.timed, journal=journal, told=wish.told)
         recipe = found.recipe

@@ -8,9 +8,10 @@ from models.contract import F64, Task
 from models.evaluation import evaluation
 from models.head import TrainingError
 from models.recipe import Recipe, RecipeError, changed
-from models.search import Trial, held_out, search
+from models.search import search
 from models.splits import splits
 from models.table import Stretch, Table
+from models.trial import Trial, held_out
 
 ANOMALY = Recipe(
     task=Task.ANOMALY,
