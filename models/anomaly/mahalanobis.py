@@ -8,6 +8,7 @@ from sklearn.covariance import LedoitWolf
 
 from models.contract import F64, I64
 from models.head import Settled, Training, TrainingError
+from models.product import product
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Distance:
 
     def look(self, x: F64) -> F64:
         """The whitened features."""
-        return (x - self.center) @ self.whiten
+        return product(x - self.center, self.whiten)
 
     def settle(self, memory: F64, looks: F64, age: I64) -> Settled:  # noqa: ARG002 -- each row by itself
         """Root of the mean square, in limits."""
@@ -30,7 +31,7 @@ class Distance:
 
     def blame(self, x: F64, looks: F64) -> F64:
         """What each feature adds to the square, none below nothing, summed by channel."""
-        parts = np.maximum((x - self.center) * (looks @ self.whiten.T), 0.0)
+        parts = np.maximum((x - self.center) * product(looks, self.whiten.T), 0.0)
         by_channel = parts.reshape(len(x), -1, self.channels).sum(axis=1)
         total = by_channel.sum(axis=1, keepdims=True)
         return np.where(total > 0, by_channel / np.where(total > 0, total, 1.0), 1.0 / self.channels)

@@ -89,6 +89,16 @@ def test_row_by_row_gives_the_same_scores_as_a_recording_of_thousands_at_once(na
     assert neighbours(np.concatenate([part.score for part in parts]), at_once.score[4900:])
 
 
+def test_where_rows_are_multiplied_by_the_same_many_at_a_time_the_bits_are_the_same() -> None:
+    model, shown = fitted("mahalanobis"), rows(5000, seed=7)
+    first = scored(model, shown[:3333])
+    second = [scored(model, shown[3333:3334], state=first.state)]
+    second.append(scored(model, shown[3334:], state=second[0].state))
+    parts, whole = joined([first, *second]), scored(model, shown)
+    for one, other in ((parts.score, whole.score), (parts.contributions, whole.contributions)):
+        assert one.tobytes() == other.tobytes()
+
+
 @every_model
 @few
 @given(seed=st.integers(0, 99), sizes=st.lists(st.integers(0, 60), min_size=2, max_size=9))
