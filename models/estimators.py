@@ -15,6 +15,7 @@ TABLE: Mapping[Task, Mapping[str, str]] = {
         "imported": "models.imported.estimator.Imported",
         "mahalanobis": "models.anomaly.mahalanobis.Mahalanobis",
         "mewma": "models.anomaly.mewma.Mewma",
+        "twofold": "models.anomaly.twofold.Twofold",
     },
     Task.LIFE: {
         "imported": "models.imported.estimator.Imported",

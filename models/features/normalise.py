@@ -1,7 +1,7 @@
 """Channels brought to one scale, row by row, so that units of measure do not matter; fitted on training rows."""
 
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Annotated, Protocol, cast
 
 import msgspec
 import numpy as np
@@ -38,12 +38,15 @@ class Scaled:
 
 
 class Standard(Kind, frozen=True, tag="standard"):
-    """Mean and standard deviation."""
+    """Mean and standard deviation; beyond `reach` of these a value is merely far."""
+
+    reach: Annotated[float, msgspec.Meta(gt=0.0)] = FAR
 
     def fit(self, rows: F64) -> Scaled:
         """Of the training rows, n x c."""
         known = _known(rows)
-        return _scaled(known, np.nanmean(known, axis=0), np.nanstd(known, axis=0))
+        scaled = _scaled(known, np.nanmean(known, axis=0), np.nanstd(known, axis=0))
+        return Scaled(scaled.place, scaled.spread, self.reach)
 
 
 class Robust(Kind, frozen=True, tag="robust"):

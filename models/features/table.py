@@ -4,13 +4,20 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.features import filters
+from models.features import departure, filters
 from models.features.bank import Bank
 from models.features.kind import Feature
 from models.recipe import Part, Recipe, RecipeError
 
 Known = (
-    filters.Value | filters.Mean | filters.Deviation | filters.Smooth | filters.Restless | filters.Lag | filters.Change
+    filters.Value
+    | filters.Mean
+    | filters.Deviation
+    | filters.Smooth
+    | filters.Restless
+    | filters.Lag
+    | filters.Change
+    | departure.Departure
 )
 
 

@@ -68,6 +68,17 @@ TRAINED: Mapping[str, Row] = {
         task = "anomaly"
         estimator = { kind = "mewma", shrink = 1.0 }
         """),
+    "twofold": Row("""
+        task = "anomaly"
+        normalise = { kind = "standard", reach = 8.0 }
+        features = [{ kind = "value" }, { kind = "departure", span = 3 }, { kind = "deviation", rows = 9, floor = 0.1 }]
+        estimator = { kind = "twofold", fade = 10 }
+        """),
+    "twofold with a normal that follows": Row("""
+        task = "anomaly"
+        features = [{ kind = "value" }, { kind = "departure", span = 4 }]
+        estimator = { kind = "twofold", alone = 0.0, smooth = 5, fade = 8, follow = 100, leash = 2.0 }
+        """),
 }
 
 
