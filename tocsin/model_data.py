@@ -9,6 +9,7 @@ from models.reading.errors import ReadingError
 from models.reading.sheets import Sheet, of_frame, paths_of, read
 from models.recipe import Columns, Recipe, changed, load
 
+SHIPPED = Path("models/recipes")
 Data = pd.DataFrame | str | Path | Sequence[pd.DataFrame] | Sequence[str | Path] | Mapping[str, pd.DataFrame]
 
 
@@ -42,7 +43,7 @@ def recipe_of(
     seed: int | None = None,
 ) -> Recipe:
     """A recipe by name or file, with what is said of it for this data; raises RecipeError."""
-    found = recipe if isinstance(recipe, Recipe) else load(recipe)
+    found = recipe if isinstance(recipe, Recipe) else load(_shipped(Path(recipe)))
     columns, changes = found.columns, dict[str, object]()
     if label:
         changes["columns.labels"] = [label, *(name for name in columns.labels if name != label)]
@@ -55,3 +56,8 @@ def recipe_of(
     if seed is not None:
         changes["seed"] = seed
     return changed(found, changes) if changes else found
+
+
+def _shipped(path: Path) -> Path:
+    """A shipped recipe may also be named by its place in the checkout, from wherever."""
+    return Path(path.name) if path.parent == SHIPPED and not path.exists() else path

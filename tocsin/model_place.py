@@ -5,12 +5,14 @@ import os
 import msgspec
 
 from models.contract import Detector, Task
-from models.recipe import Recipe, RecipeError, load
+from models.online import detector
+from models.recipe import Recipe, RecipeError
 from models.registry.errors import ModelMissingError, RegistryError
 from models.registry.folder import CHAMPION, Entry, Registry
 from models.registry.manifest import is_name
-from models.selflearning.online import Online
+from tocsin.model_data import recipe_of
 from tocsin.options import DEFAULT
+from tocsin.places import models_url
 from wire.config import Config
 from wire.problem import SettingsError
 from wire.settings import load as load_config
@@ -51,8 +53,7 @@ def _configured() -> str:
     except SettingsError as error:
         msg = f"{error}; or name the registry in {VARIABLE}"
         raise ModelError(msg) from error
-    path = loaded.config.registry.removeprefix("folder:")
-    return path if "://" in path else str(loaded.path(path))
+    return models_url(loaded)
 
 
 def stored(name: str, where: Registry) -> Model:
@@ -73,7 +74,7 @@ def found(name: str, where: Registry) -> Model:
         except RegistryError as error:
             raise ModelError(str(error)) from error
     try:
-        recipe = load(name)
+        recipe = recipe_of(name)
     except RecipeError as error:
         raise ModelError(str(missing or error)) from (missing or error)
     if recipe.task is not Task.ONLINE:
@@ -83,5 +84,5 @@ def found(name: str, where: Registry) -> Model:
 
 
 def online(recipe: Recipe) -> Model:
-    """The self-learning detector as a recipe has it decide."""
-    return Model(Online(), recipe)
+    """What a recipe of task online makes of rows without training; raises RecipeError."""
+    return Model(detector(recipe), recipe)

@@ -153,7 +153,7 @@ def test_models_lie_where_the_environment_or_the_config_says(tmp_path: Path, mon
 
 
 def test_a_shipped_recipe_works_where_its_name_is_all_that_is_said() -> None:
-    for name in ("skab", "skab.toml"):
+    for name in ("skab", "skab.toml", "models/recipes/skab.toml"):
         done("train", name, "--data", normal(), "--name", "pump")
     assert "pump@2" in done("models", "show", "pump@2").stdout
 
