@@ -63,31 +63,40 @@ class Trained:
     def _advance(self, jobs: Sequence[Job]) -> list[Scored]:
         """Features a device, one look for all, then a device at a time again."""
         rows = self._rows(jobs)
-        cut = self.bank.memory
+        cut, warm = self.bank.memory, self.bank.warm
         run = self.bank.run([job.state[:cut] for job in jobs], rows)
         x = _joined([made for made, _ in run], self.bank.width)
-        age = _joined([self._count(job) + np.arange(len(mine)) for job, mine in zip(jobs, rows, strict=True)])
-        looks = self.head.look(x)
-        settled, memories = self._settled(jobs, looks, age, [len(mine) for mine in rows])
-        cold = age + 1 < self.bank.warm
-        score = np.where(cold, np.nan, np.minimum(settled.score, LARGEST)).astype(np.float32)
-        shares = self._shares(x, looks if settled.seen is None else settled.seen, score)
-        outlook = None if settled.outlook is None else np.where(cold[:, None], np.nan, settled.outlook)
+        ages = [int(job.state[0]) for job in jobs]  # rows that each device showed before
+        age = _joined([before + np.arange(len(mine)) for before, mine in zip(ages, rows, strict=True)])
+        said, memories = self._said(jobs, x, age, [len(mine) for mine in rows])
+        cold = age + 1 < warm
+        score = np.where(cold, np.nan, np.minimum(said.score, LARGEST)).astype(np.float32)
+        shares = np.zeros((len(score), len(self.channels)), dtype=np.float32)
+        near = np.flatnonzero(score >= NEAR_LIMIT)
+        if near.size and said.seen is not None:
+            shares[near] = self.head.blame(x[near], said.seen[near]) * score[near, None]
+        outlook = None if said.outlook is None else np.where(cold[:, None], np.nan, said.outlook)
         out, at = [], 0
-        for job, mine, (_, memory), own in zip(jobs, rows, run, memories, strict=True):
+        for job, before, mine, (_, memory), own in zip(jobs, ages, rows, run, memories, strict=True):
             part = slice(at, at + len(mine))
             at = part.stop
+            on = None if len(mine) == len(job.t_ns) else job.running
             out.append(
                 Scored(
                     state=np.concatenate([memory, own]) if job.learn else job.state.copy(),
-                    score=_scattered(score[part], job.running, np.nan),
-                    contributions=_scattered(self._told(shares[part], job), job.running, 0.0),
-                    warm=min(1.0, (self._count(job) + len(mine)) / self.bank.warm),
+                    score=_scattered(score[part], on, np.nan),
+                    contributions=_scattered(self._told(shares[part], job), on, 0.0),
+                    warm=min(1.0, (before + len(mine)) / warm),
                     drift=np.zeros(len(job.t_ns), dtype=np.bool_),
-                    outlook=None if outlook is None else _scattered(outlook[part], job.running, np.nan),
+                    outlook=None if outlook is None else _scattered(outlook[part], on, np.nan),
                 )
             )
         return out
+
+    @property
+    def _outlooks(self) -> int:
+        """Numbers in which it tells of a row what is to come."""
+        return {Task.LIFE: 3, Task.OUTCOME: len(self.classes)}.get(self.task, 0)
 
     def _rows(self, jobs: Sequence[Job]) -> list[F64]:
         """The running rows of each job in the order of the model's channels, normalised; one that is absent is NaN."""
@@ -108,37 +117,38 @@ class Trained:
             raise ValueError(msg)
         return rows
 
-    def _count(self, job: Job) -> int:
-        """Rows that the device showed before."""
-        return int(job.state[0])
+    def _said(self, jobs: Sequence[Job], x: F64, age: I64, lengths: Sequence[int]) -> tuple[Settled, list[F64]]:
+        """What the head says of all rows, and its memory of each device after them; of no rows it is asked nothing.
 
-    def _settled(
-        self, jobs: Sequence[Job], looks: F64, age: I64, lengths: Sequence[int]
-    ) -> tuple[Settled, Sequence[F64]]:
-        """All rows settled, and each device's memory after it; heads that remember nothing settle all at once."""
-        if not self.head.memory:
-            nothing = np.zeros(0)
-            return self.head.settle(nothing, looks, age), [nothing] * len(jobs)
-        parts, at = [], 0
-        for job, length in zip(jobs, lengths, strict=True):
-            mine = slice(at, at + length)
-            parts.append(self.head.settle(job.state[self.bank.memory :], looks[mine], age[mine]))
-            at += length
+        A head that remembers nothing settles the rows of all devices at once.
+        """
+        memories = [job.state[self.bank.memory :] for job in jobs]
+        looks = self.head.look(x) if len(x) else np.zeros((0, 0))
+        if not len(x) or not self.head.memory:
+            nothing = Settled(np.zeros(0), np.zeros(0), np.zeros((0, self._outlooks)))
+            said = self.head.settle(np.zeros(0), looks, age) if len(x) else nothing
+            parts = [(said, looks)]
+        else:
+            parts, at = [], 0
+            for place, length in enumerate(lengths):
+                mine = slice(at, at + length)
+                at += length
+                if length:
+                    said = self.head.settle(memories[place], looks[mine], age[mine])
+                    memories[place] = said.memory
+                    parts.append((said, looks[mine]))
         together = Settled(
-            score=_joined([part.score for part in parts]),
+            score=_joined([said.score for said, _ in parts]),
             memory=np.zeros(0),
-            outlook=_all([part.outlook for part in parts]),
-            seen=_all([part.seen for part in parts]),
+            outlook=_joined([self._outlook(said) for said, _ in parts]) if self._outlooks else None,
+            seen=_joined([look if said.seen is None else said.seen for said, look in parts]),
         )
-        return together, [part.memory for part in parts]
+        return together, memories
 
-    def _shares(self, x: F64, looks: F64, score: F32) -> F32:
-        """Contributions of the model's channels (n x c), told of from NEAR_LIMIT on, 0 elsewhere."""
-        out = np.zeros((len(score), len(self.channels)), dtype=np.float32)
-        near = np.flatnonzero(score >= NEAR_LIMIT)
-        if near.size:
-            out[near] = self.head.blame(x[near], looks[near]) * score[near, None]
-        return out
+    def _outlook(self, said: Settled) -> F64:
+        if said.outlook is None:
+            return np.full((len(said.score), self._outlooks), np.nan)
+        return np.asarray(said.outlook, dtype=np.float64)
 
     def _told(self, shares: F32, job: Job) -> F32:
         """The same in the order of the job's channels."""
@@ -158,11 +168,6 @@ def _joined(parts: Sequence[np.ndarray], width: int | None = None) -> np.ndarray
     return np.concatenate(parts) if parts else np.zeros((0,) if width is None else (0, width))
 
 
-def _all(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if known else None
-
-
 def _piece(job: Job, state: F64, part: slice) -> Job:
     return msgspec.structs.replace(
         job, state=state, t_ns=job.t_ns[part], rows=job.rows[part], running=job.running[part], learn=True
@@ -176,13 +181,15 @@ def _whole(job: Job, parts: Sequence[Scored]) -> Scored:
         contributions=_joined([part.contributions for part in parts]),
         warm=parts[-1].warm,
         drift=_joined([part.drift for part in parts]),
-        outlook=_all([part.outlook for part in parts]),
+        outlook=None
+        if parts[0].outlook is None
+        else _joined([part.outlook for part in parts if part.outlook is not None]),
     )
 
 
-def _scattered(values: np.ndarray, running: Bools, off: float) -> F32:
-    """Values of the running rows laid on all rows as float32, `off` where the machine was."""
-    if running.all():
+def _scattered(values: np.ndarray, running: Bools | None, off: float) -> F32:
+    """Values of the running rows (None: all) laid on all rows as float32, `off` where the machine was."""
+    if running is None:
         return values.astype(np.float32, copy=False)
     out = np.full((len(running), *values.shape[1:]), off, dtype=np.float32)
     out[running] = values

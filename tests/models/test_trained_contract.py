@@ -223,6 +223,18 @@ def test_a_machine_that_is_off_is_neither_scored_nor_remembered(name: str) -> No
 
 
 @every_model
+def test_a_machine_that_stays_off_changes_nothing_also_beside_one_that_runs(name: str) -> None:
+    model, shown = fitted(name), rows(60, seed=10)
+    before = scored(model, rows(90, seed=11)).state
+    resting = job(model, shown, state=before, running=np.zeros(60, dtype=np.bool_))
+    empty = job(model, shown[:0], state=before)
+    for found in (*model.advance([resting, empty]), *model.advance([empty, job(model, shown), resting])[::2]):
+        assert found.state.tobytes() == before.tobytes()
+        assert np.isnan(told(found)).all()
+        assert not found.contributions.any()
+
+
+@every_model
 def test_channels_go_by_name_in_any_order_among_others_and_absent_ones_are_missing(name: str) -> None:
     model, shown = fitted(name), rows(LENGTH, seed=11)
     own = scored(model, shown)
