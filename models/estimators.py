@@ -19,6 +19,7 @@ TABLE: Mapping[Task, Mapping[str, str]] = {
     },
     Task.LIFE: {
         "imported": "models.imported.estimator.Imported",
+        "wear": "models.life.wear.WearLife",
     },
     Task.OUTCOME: {
         "imported": "models.imported.estimator.Imported",

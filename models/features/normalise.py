@@ -8,6 +8,7 @@ import numpy as np
 
 from models.contract import F64
 from models.features.kind import Kind
+from models.features.regimes import Regimes
 from models.recipe import Part, RecipeError
 
 COARSE = 1e-9  # of a channel's size: a spread below it is rounding
@@ -68,7 +69,7 @@ class Raw(Kind, frozen=True, tag="none"):
         return Scaled(np.zeros(rows.shape[1]), np.ones(rows.shape[1]), far=np.inf)
 
 
-Known = Standard | Robust | Raw
+Known = Standard | Robust | Raw | Regimes
 
 
 def normaliser(part: Part) -> Known:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.features import departure, filters
+from models.features import departure, filters, trend
 from models.features.bank import Bank
 from models.features.kind import Feature
 from models.recipe import Part, Recipe, RecipeError
@@ -17,6 +17,7 @@ Known = (
     | filters.Restless
     | filters.Lag
     | filters.Change
+    | trend.Trend
     | departure.Departure
 )
 

@@ -79,6 +79,16 @@ TRAINED: Mapping[str, Row] = {
         features = [{ kind = "value" }, { kind = "departure", span = 4 }]
         estimator = { kind = "twofold", alone = 0.0, smooth = 5, fade = 8, follow = 100, leash = 2.0 }
         """),
+    "wear": Row(
+        """
+        task = "life"
+        cap = 60.0
+        normalise = { kind = "regimes" }
+        features = [{ kind = "value" }, { kind = "trend", span = 12 }]
+        estimator = { kind = "wear", hidden = [8], passes = 4, networks = 1, aged = true }
+        """,
+        alike=None,
+    ),
 }
 
 
