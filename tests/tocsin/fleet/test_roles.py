@@ -26,6 +26,23 @@ from wire.topics import ALARMS, DEAD, INPUTS, SCORES, STATE
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 PARTS = 4
 ROWS, FAULT, BEGUN_S = 6000, 4500, 1_777_600_000
+RECIPE = """
+task = "anomaly"
+features = [{ kind = "mean", rows = 20 }, { kind = "deviation", rows = 20, floor = 0.05 }]
+estimator = { kind = "mahalanobis" }
+"""
+# Beside the pump, the same recording as of a machine that is watched by a trained model.
+TRAINED = """
+[[edge.sources]]
+type = "replay"
+path = "may.csv"
+device = "mill-1"
+times = "own"
+speed = 0
+[[devices]]
+match = "mill-1"
+model = "mill"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +51,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
         yield server
 
 
-def write(folder: Path, bus: str) -> Path:
+def write(folder: Path, bus: str, more: str = "") -> Path:
     """The plant that a box would run, as a fleet's."""
     folder.mkdir(exist_ok=True)
     path = folder / "tocsin.toml"
     rules = RULES.format(page=free_port()).replace("[retention]", '[retention]\nscores = "36500d"')
-    path.write_text(f'bus = "{bus}"\n{RECORDED}{rules}')
+    path.write_text(f'bus = "{bus}"\nregistry = "folder:../models"\n{RECORDED}{more}{rules}')
     (folder / "may.csv").write_text(recording())
     return path
 
@@ -118,9 +135,12 @@ def test_topics_are_made_once_and_a_wrong_layout_is_refused_in_words(broker: Kaf
     assert tocsin("stream", "--create-topics", "--partitions", str(PARTS), "-c", config).stdout == f"made {STATE}\n"
 
 
-def test_the_same_recording_gives_the_same_scores_and_alarms_in_box_and_fleet(broker: Kafka, tmp_path: Path) -> None:
+def test_the_same_recording_gives_the_same_scores_and_alarms_in_box_and_fleet(
+    broker: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_batch = trained(tmp_path, monkeypatch)
     box_scores, box_changes = by_box(tmp_path / "box")
-    config = write(tmp_path / "fleet", f"kafka://{broker.address}")
+    config = write(tmp_path / "fleet", f"kafka://{broker.address}", TRAINED)
     tocsin("stream", "--create-topics", "--partitions", str(PARTS), "-c", config)
 
     with Role("stream", config, name="one"), Role("stream", config, name="two"), Role("edge", config) as edge:
@@ -130,7 +150,11 @@ def test_the_same_recording_gives_the_same_scores_and_alarms_in_box_and_fleet(br
 
     assert changes(alarms(broker)) == box_changes
     assert scores(broker) == box_scores
-    assert {rule for rule, *_ in box_changes} >= {"limit:temperature:H", "anomaly"}
+    for device in ("pump-1", "mill-1"):
+        rang = {rule for name, rule, *_ in box_changes if name == device}
+        assert rang >= {"anomaly"} | ({"limit:temperature:H"} if device == "pump-1" else set())
+    of_mill = {t_ns: score for (device, t_ns), score in box_scores.items() if device == "mill-1"}
+    assert of_mill == pytest.approx(by_batch, rel=1e-6)
 
 
 def test_poison_is_listed_shown_and_given_in_again(broker: Kafka, tmp_path: Path) -> None:
@@ -173,15 +197,33 @@ def test_what_died_by_a_mistake_of_the_program_is_given_in_again(broker: Kafka, 
     assert body in inputs
 
 
-def by_box(folder: Path) -> tuple[dict[int, float], set[tuple[object, ...]]]:
+def trained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
+    """Train a model on the part of the recording that is well; the scores of all of it, by their times."""
+    monkeypatch.setenv("TOCSIN_REGISTRY", str(folder / "models"))
+    monkeypatch.setenv("TOCSIN_MLFLOW", "off")
+    recipe, whole, well, out = (folder / name for name in ("mill.toml", "may.csv", "well.csv", "scores.csv"))
+    recipe.write_text(RECIPE)
+    whole.write_text(recording())
+    well.write_text("".join(recording().splitlines(keepends=True)[: FAULT // 2]))
+    assert tocsin("train", recipe, "--data", well, "--name", "mill").exit_code == 0
+    assert tocsin("score", "mill", "--data", whole, "--out", out).exit_code == 0
+    rows = [line.split(",")[:2] for line in out.read_text().splitlines()[1:]]
+    times = [round(datetime.fromisoformat(time).timestamp() * 10) * 100_000_000 for time, _ in rows]
+    return {t_ns: float(score) for t_ns, (_, score) in zip(times, rows, strict=True) if score}
+
+
+def by_box(folder: Path) -> tuple[dict[tuple[str, int], float], set[tuple[object, ...]]]:
     """The scores and the changes of alarms that a box makes of the recording."""
-    config = write(folder, "local:data/log.sqlite")
+    config = write(folder, "local:data/log.sqlite", TRAINED)
+    found: dict[tuple[str, int], float] = {}
     with Box(load(config)) as box:
-        until(lambda: any(state.state is SourceStatus.ENDED for _, state in box.reader.sources()), what="the end")
-        series = box.reader.scores("pump-1", start_ns=0, end_ns=2**63 - 1)
-        found = [state for alarm in box.reader.alarms() for state in box.reader.history(alarm.id)]
-    pairs = zip(series.t_ns, series.columns["score"], strict=True)
-    return {t_ns: score for t_ns, score in pairs if score is not None}, changes(found)
+        until(lambda: [state.state for _, state in box.reader.sources()] == [SourceStatus.ENDED] * 2, what="both ends")
+        for device in ("pump-1", "mill-1"):
+            series = box.reader.scores(device, start_ns=0, end_ns=2**63 - 1)
+            pairs = zip(series.t_ns, series.columns["score"], strict=True)
+            found |= {(device, t_ns): score for t_ns, score in pairs if score is not None}
+        alarms = [state for alarm in box.reader.alarms() for state in box.reader.history(alarm.id)]
+    return found, changes(alarms)
 
 
 def alarms(broker: Kafka) -> list[Alarm]:
@@ -189,15 +231,19 @@ def alarms(broker: Kafka) -> list[Alarm]:
 
 
 def changes(found: Sequence[Alarm]) -> set[tuple[object, ...]]:
-    """Every change of an alarm of the pump on sensor time."""
-    return {(one.rule, one.onset_ns, one.version, one.state, one.changed_ns) for one in found if one.device == "pump-1"}
+    """Every change of an alarm of a machine on sensor time."""
+    return {
+        (one.device, one.rule, one.onset_ns, one.version, one.state, one.changed_ns)
+        for one in found
+        if one.device in {"pump-1", "mill-1"}
+    }
 
 
-def scores(broker: Kafka) -> dict[int, float]:
-    """The scores of the pump by their times."""
-    found: dict[int, float] = {}
+def scores(broker: Kafka) -> dict[tuple[str, int], float]:
+    """The scores of each machine by their times."""
+    found: dict[tuple[str, int], float] = {}
     for one in outcomes(broker.address, SCORES):
-        if isinstance(one, Scores) and one.device == "pump-1":
+        if isinstance(one, Scores):
             pairs = zip(memoryview(one.t_ns).cast("q"), memoryview(one.score).cast("f"), strict=True)
-            found |= {t_ns: score for t_ns, score in pairs if not isnan(score)}
+            found |= {(one.device, t_ns): score for t_ns, score in pairs if not isnan(score)}
     return found
