@@ -1,5 +1,6 @@
 """Where a config keeps its log and its store, and whether it is a box or a role of a fleet."""
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,9 @@ def store_path(loaded: Loaded) -> Path:
 
 
 def models_url(loaded: Loaded) -> str:
-    """The folder of trained models, or where else they lie."""
+    """The folder of trained models, or where else they lie; TOCSIN_REGISTRY goes first, as where they are trained."""
+    if told := os.environ.get("TOCSIN_REGISTRY"):
+        return told
     place = loaded.config.registry.removeprefix("folder:")
     return place if "://" in place else str(loaded.path(place))
 

@@ -162,6 +162,12 @@ def test_what_is_right_is_told_with_how_much_is_kept_of_each_device(plant: Path)
     assert found.detail.startswith("pump 1: 4 channels, 1.")
 
 
+def test_the_registry_of_the_environment_goes_first(plant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_REGISTRY", "elsewhere")
+    (problem,) = check(plant)
+    assert problem.what.startswith("elsewhere has no model 'pump'; it has none")
+
+
 @pytest.mark.parametrize("fault", ["absent", "damaged", "refused"])
 def test_without_its_model_a_box_says_so_and_learns_by_itself(plant: Path, fault: str) -> None:
     where = Path("data/models/pump")
