@@ -260,3 +260,18 @@ def promote(*, name: str) -> None:
         number = where.entry(plain, version).version
         where.point(plain, CHAMPION, number)
     click.echo(f"{plain}@{number} is the champion")
+
+
+@models.command()
+@AS_JSON
+def kinds(*, as_json: bool) -> None:
+    """List what a recipe may name by kind: normalisers, features, estimators, with their keys and defaults.
+
+    Example: tocsin models kinds
+    """
+    import msgspec  # noqa: PLC0415
+
+    from models.kinds import kinds as every  # noqa: PLC0415
+    from tocsin import model_tables  # noqa: PLC0415
+
+    click.echo(msgspec.json.encode(every()).decode() if as_json else model_tables.kinds(every()))

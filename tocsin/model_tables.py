@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from models.contract import Task
 from models.evaluation import Evaluation
+from models.kinds import Kind
 from models.recipe_text import text as recipe_text
 from models.registry.folder import Entry
 from models.trial import Found, Trial
@@ -149,6 +150,19 @@ def shown(entry: Entry, aliases: Mapping[str, int]) -> str:
         ["where", entry.url],
     ]
     return columns(rows) + "\n\n" + recipe_text(manifest.recipe)
+
+
+def kinds(every: Sequence[Kind]) -> str:
+    """What a recipe may name, below the part that names it."""
+    lines: list[str] = []
+    part = ""
+    for one in every:
+        if one.part != part:
+            part = one.part
+            lines += ["", part] if lines else [part]
+        keys = ", ".join(f"{name} = {default}" for name, default in one.keys.items())
+        lines += [f"  {one.kind}" + (f"  ({keys})" if keys else ""), f"      {one.says}"]
+    return "\n".join(lines)
 
 
 def day(at_ns: int) -> str:
