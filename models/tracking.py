@@ -7,31 +7,23 @@ It goes where MLflow itself would look: `MLFLOW_TRACKING_URI`, else `mlflow.db` 
 import importlib.util
 import logging
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import msgspec
 
-from models.registry.folder import CARD, MANIFEST, PAYLOAD, Entry, Registry
-from models.registry.manifest import Manifest, Source, encoded
-
-if TYPE_CHECKING:  # importing it takes 3 s
-    from mlflow.entities import DatasetInput
+from models.mlflow_runs import UNSET, Told, logged, quietly
+from models.registry.folder import MANIFEST, PAYLOAD, Entry, Registry
+from models.registry.manifest import encoded
 
 SWITCH = "TOCSIN_MLFLOW"
 OFF = frozenset({"off", "0", "no", "false"})
-BATCH = 100  # parameters that a server takes at once
-MOST_VALUE, MOST_NOTE, MOST_DIGEST, MOST_NAME = 500, 5000, 36, 250  # characters
-UNSET: Mapping[str, str] = {  # what holds unless a person says otherwise
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # a plant's computer calls nobody unasked
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # nor is a training held up for minutes by a server that is away
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
-_EXPERIMENT = ("MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID")
+PATIENCE_S = 180.0
+_CODE = Path(__file__).parent.parent
 _log = logging.getLogger(__name__)
 
 
@@ -51,16 +43,36 @@ class Untracked:
 
 
 class Mlflow:
-    """One run a training, in the experiment of the model's name unless one is set; nested in a run that is going on."""
+    """Tells MLflow in this process, as a notebook that uses it itself expects."""
 
     def log(self, entry: Entry, registry: Registry) -> str:
-        """Parameters, figures, data sets, card and payload."""
+        """The id of its run."""
         try:
-            with _quietly():
-                return _logged(entry.manifest, _files(entry, registry))
+            with quietly():
+                return logged(entry.manifest, _files(entry, registry))
         except Exception as error:  # noqa: BLE001 -- a server, a database, a disk: whatever it is, the model is stored
-            _log.warning("%s %s is stored, but MLflow was not told: %s", entry.name, entry.version, error)
-            return ""
+            return _untold(entry, error)
+
+
+class Beside:
+    """Tells MLflow in a process of its own, which loads while a model is trained: it takes 4 s to."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+
+    def log(self, entry: Entry, registry: Registry) -> str:
+        """The id of its run."""
+        if self._child.returncode is not None:
+            return Mlflow().log(entry, registry)
+        try:
+            told = msgspec.msgpack.encode(Told(entry.manifest, _files(entry, registry)))
+            said, complaint = self._child.communicate(told, timeout=PATIENCE_S)
+            if self._child.returncode:
+                return _untold(entry, (complaint.decode(errors="replace").strip().splitlines() or ["no reason"])[-1])
+            answer = msgspec.json.decode(said, type=dict[str, str])
+            return answer["run"] if "run" in answer else _untold(entry, answer["error"])
+        except Exception as error:  # noqa: BLE001 -- as above
+            return _untold(entry, error)
 
 
 def tracker(environ: Mapping[str, str] = os.environ) -> Tracker:
@@ -69,121 +81,33 @@ def tracker(environ: Mapping[str, str] = os.environ) -> Tracker:
     return Mlflow() if wanted and importlib.util.find_spec("mlflow") is not None else Untracked()
 
 
-def _logged(manifest: Manifest, files: Mapping[str, bytes]) -> str:
-    import mlflow  # noqa: PLC0415 -- takes 3 s
-    from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415
-
-    outer = mlflow.active_run()
-    elsewhere = outer is not None or any(os.environ.get(name) for name in _EXPERIMENT)
-    experiment = None if elsewhere else _experiment(manifest.name)
-    title = f"{manifest.name} {manifest.version}"
-    with mlflow.start_run(run_name=title, experiment_id=experiment, nested=outer is not None) as run:
-        client, at = mlflow.MlflowClient(), str(run.info.run_id)
-        params = [Param(key, value[:MOST_VALUE]) for key, value in flat(msgspec.to_builtins(manifest.recipe))]
-        for start in range(0, len(params), BATCH):
-            client.log_batch(at, params=params[start : start + BATCH])
-        made_ms = manifest.facts.made_at_ns // 1_000_000
-        figures = {_name(key): value for key, value in manifest.facts.metrics.items() if value is not None}
-        client.log_batch(
-            at,
-            metrics=[Metric(key, value, made_ms, 0) for key, value in figures.items()],
-            tags=[RunTag(key, value) for key, value in _tags(manifest, files).items()],
-        )
-        client.log_inputs(at, _inputs(manifest.facts.data.sources))
-        with TemporaryDirectory() as folder:
-            for name, content in files.items():
-                (Path(folder) / name).write_bytes(content)
-            client.log_artifacts(at, folder)
-        return at
+@contextmanager
+def tracking(environ: Mapping[str, str] = os.environ) -> Iterator[Tracker]:
+    """The same for a training that begins now: loads while it goes on, unless this process has MLflow already."""
+    found = tracker(environ)
+    if isinstance(found, Untracked) or "mlflow" in sys.modules:
+        yield found
+        return
+    path = os.pathsep.join(filter(None, (str(_CODE), environ.get("PYTHONPATH", ""))))
+    command = [sys.executable, "-P", "-m", "models.mlflow_runs"]  # not what is called `models` where a person works
+    with subprocess.Popen(  # noqa: S603 -- nothing of it comes from outside
+        command,
+        env={**UNSET, **environ, "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        try:
+            yield Beside(child)
+        finally:
+            child.kill()  # where nothing was told; it has touched nothing until then
 
 
-def _experiment(name: str) -> str:
-    """The id of the experiment of that name, made where there is none."""
-    import mlflow  # noqa: PLC0415 -- as above
-
-    client = mlflow.MlflowClient()
-    found = client.get_experiment_by_name(name)
-    return str(client.create_experiment(name) if found is None else found.experiment_id)
-
-
-def _inputs(sources: Sequence[Source]) -> "list[DatasetInput]":
-    from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415 -- as above
-
-    return [
-        DatasetInput(
-            Dataset(
-                name=each.name[-MOST_VALUE:] or "rows",
-                digest=each.sha256[:MOST_DIGEST],
-                source_type="local",
-                source=msgspec.json.encode({"uri": each.name}).decode(),
-                profile=msgspec.json.encode({"num_rows": each.rows, "sha256": each.sha256}).decode(),
-            ),
-            [InputTag("mlflow.data.context", "training")],
-        )
-        for each in sources
-    ]
-
-
-def _tags(manifest: Manifest, files: Mapping[str, bytes]) -> dict[str, str]:
-    note = files.get(CARD, b"").decode(errors="replace")
-    said = {
-        "tocsin.model": manifest.name,
-        "tocsin.version": str(manifest.version),
-        "tocsin.task": manifest.task.value,
-        "tocsin.data": manifest.facts.data.sha256,
-        "tocsin.payload": manifest.payload.sha256,
-        "tocsin.owner": manifest.facts.owner,
-        "tocsin.warnings": "; ".join(manifest.facts.warnings),
-        "mlflow.note.content": note if len(note) <= MOST_NOTE else f"{note[:MOST_NOTE]}\n…",
-    }
-    return {key: value[: MOST_NOTE + 2] for key, value in said.items() if value}
+def _untold(entry: Entry, why: object) -> str:
+    _log.warning("%s %s is stored, but MLflow was not told: %s", entry.name, entry.version, why)
+    return ""
 
 
 def _files(entry: Entry, registry: Registry) -> dict[str, bytes]:
     own = {name: registry.file(entry, name) for name in entry.manifest.files}
     return own | {PAYLOAD: registry.payload(entry), MANIFEST: encoded(entry.manifest)}
-
-
-def flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
-    """What a recipe says, by dotted name; what it leaves empty is left out.
-
-    >>> dict(flat({"seed": 3, "features": [{"kind": "mean", "rows": 5}], "note": "", "search": {}}))
-    {'seed': '3', 'features.0.kind': 'mean', 'features.0.rows': '5'}
-    """
-    if isinstance(value, Mapping):
-        parts = value.items()
-    elif isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
-        parts = dict(enumerate(value)).items()
-    else:
-        if value not in (None, "", [], ()):
-            yield _name(name), str(value)
-        return
-    for key, inner in parts:
-        yield from flat(inner, f"{name}.{key}" if name else str(key))
-
-
-def _name(text: str) -> str:
-    """As MLflow lets parameters and figures be called."""
-    return re.sub(r"[^\w. /-]", "_", text)[:MOST_NAME]
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """With what is not set otherwise as it should be, and without what it says of its own tables."""
-    new = {name: value for name, value in UNSET.items() if name not in os.environ}
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
-    os.environ.update(new)
-    try:
-        import mlflow  # noqa: F401, PLC0415 -- it sets its own level, so it comes first
-
-        before = [logger.level for logger in loggers]
-        for logger in loggers:
-            logger.setLevel(logging.WARNING)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, before, strict=True):
-                logger.setLevel(level)
-    finally:
-        for name in new:
-            os.environ.pop(name, None)

@@ -16,7 +16,7 @@ from models.recipe import Recipe
 from models.registry.folder import Registry
 from models.registry.manifest import Facts
 from models.splits import splits
-from models.tracking import tracker
+from models.tracking import Tracker, Untracked, tracking
 from models.training import train
 from models.trial import Found, Told, held_out, silent
 from tocsin.model_place import Model
@@ -45,8 +45,14 @@ class Made(msgspec.Struct, frozen=True):
 
 def make(wish: Wish, sheets: Sequence[Sheet], where: Registry) -> Made:
     """Train; raises ReadingError, RecipeError, TrainingError, RegistryError."""
-    if wish.name:
-        where.aliases(wish.name)  # a name or a registry that cannot be is told of before hours of work
+    if not wish.name:
+        return _made(wish, sheets, where, Untracked())
+    where.aliases(wish.name)  # a name or a registry that cannot be is told of before hours of work
+    with tracking() as there:
+        return _made(wish, sheets, where, there)
+
+
+def _made(wish: Wish, sheets: Sequence[Sheet], where: Registry, there: Tracker) -> Made:
     rows = records(sheets, wish.recipe, label=wish.label)
     recipe, found = wish.recipe, None
     if wish.trials:
@@ -71,7 +77,7 @@ def make(wish: Wish, sheets: Sequence[Sheet], where: Registry) -> Made:
         entry = where.save(
             fitted.model, recipe, facts, files=lambda manifest: card(manifest, fitted.model, rows.table, held=held)
         )
-        tracker().log(entry, where)
+        there.log(entry, where)
         model = Model(replace(fitted.model, version=entry.version), recipe, entry, model.warnings)
     return Made(model, rows, found, judged)
 

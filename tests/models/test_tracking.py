@@ -2,19 +2,22 @@ import logging
 import os
 import subprocess
 import sys
+from contextlib import closing
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from sqlite3 import connect
 
 import numpy as np
 import pytest
 
 from models.contract import Task
+from models.mlflow_runs import flat
 from models.recipe import Recipe
 from models.registry.folder import Entry, Registry
 from models.registry.manifest import Data, Facts, Source
 from models.table import Stretch, Table
-from models.tracking import SWITCH, Mlflow, Untracked, flat, tracker
+from models.tracking import SWITCH, Beside, Mlflow, Untracked, tracker, tracking
 from models.training import train
 
 needs_mlflow = pytest.mark.skipif(find_spec("mlflow") is None, reason="the extra mlflow is not installed")
@@ -31,6 +34,12 @@ FACTS = Facts(
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     return Registry.open(f"{tmp_path}/models")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all, for MLflow takes 10 s to make its tables."""
+    return tmp_path_factory.mktemp("mlflow") / "mlflow.db"
 
 
 def stored(registry: Registry, name: str = "pump") -> Entry:
@@ -66,10 +75,10 @@ def test_asking_for_a_tracker_does_not_load_mlflow() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of libraries that mlflow loads
 def test_a_training_is_found_in_mlflow_with_all_that_belongs_to_it(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{database}")
     before = dict(os.environ)
     entry = stored(registry)
     at = Mlflow().log(entry, registry)
@@ -96,6 +105,50 @@ def test_a_training_is_found_in_mlflow_with_all_that_belongs_to_it(
         inner = client.get_run(Mlflow().log(stored(registry), registry))
     assert inner.data.tags["mlflow.parentRunId"] == outer.info.run_id
     assert inner.info.experiment_id == outer.info.experiment_id
+
+
+@needs_mlflow
+@pytest.mark.slow
+def test_a_process_of_its_own_tells_mlflow_as_well_and_its_failures_are_warnings(
+    registry: Registry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    database: Path,
+) -> None:
+    entry, store = stored(registry, "fan"), f"sqlite:///{database}"
+    monkeypatch.delitem(sys.modules, "mlflow", raising=False)
+    (tmp_path / "models/__init__.py").write_text("raise ImportError")  # a person's own, where the command is typed
+    monkeypatch.chdir(tmp_path)
+    with tracking({**os.environ, "MLFLOW_TRACKING_URI": store}) as there:
+        assert isinstance(there, Beside)
+        assert there.log(entry, registry)
+    with closing(connect(database)) as rows:
+        states = rows.execute("SELECT status FROM runs WHERE name = 'fan 1'").fetchall()
+    assert states == [("FINISHED",)]
+    with tracking({**os.environ, "MLFLOW_TRACKING_URI": "nonsense://x"}) as there:
+        assert there.log(entry, registry) == ""
+    assert "fan 1 is stored, but MLflow was not told: " in caplog.text
+
+
+@needs_mlflow
+def test_a_training_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "mlflow", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def fail() -> None:
+        with tracking(dict(os.environ)) as there:
+            assert isinstance(there, Beside)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_it_is_switched_off_no_process_is_started() -> None:
+    with tracking({SWITCH: "off"}) as there:
+        assert isinstance(there, Untracked)
 
 
 @needs_mlflow
