@@ -59,7 +59,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "life": Rule(
         Priority.HIGH,
-        "{device} is expected to last only {life} more, as its training counts, between {low} and {high}; most by {channels}",
+        "{device} is expected to last {life} more as its training counts, between {low} and {high}; most by {channels}",
         "The readings are like those of machines that failed soon after.",
         "It will fail if nothing is done.",
         "Look at the named channels, and plan its service within what is left.",
