@@ -44,11 +44,15 @@ def silent(_: Trial) -> None:
     """Tell nobody."""
 
 
-def held_out(recipe: Recipe, parts: Sequence[Split]) -> list[Judged]:
-    """What models that had not seen them say of the rows held out in turn; raises TrainingError, RecipeError."""
+def held_out(recipe: Recipe, parts: Sequence[Split], done: Callable[[int], None] = lambda _: None) -> list[Judged]:
+    """What models that had not seen them say of the rows held out in turn; raises TrainingError, RecipeError.
+
+    `done` is told how many parts are over.
+    """
     judged: list[Judged] = []
-    for split in parts:
+    for at, split in enumerate(parts, start=1):
         judged += score(train(recipe, split.fit).model, split.judge)
+        done(at)
     return judged
 
 

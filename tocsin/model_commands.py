@@ -97,9 +97,21 @@ def train(
     def told(one: Trial) -> None:
         progress.say(one.number, one.of, model_tables.trial(one))
 
+    def said(words: str) -> None:
+        click.echo(words, err=True)
+
     with _told():
         plan = recipe_of(recipe, label=label, ignore=ignore, time=time_column, group=group, seed=seed)
-        wish = Wish(recipe=plan, name=name, label=label, owner=owner, trials=trials or 0, validate=validate, told=told)
+        wish = Wish(
+            recipe=plan,
+            name=name,
+            label=label,
+            owner=owner,
+            trials=trials or 0,
+            validate=validate,
+            told=told,
+            said=said,
+        )
         made = make(wish, sheets(list(data), plan.columns), registry())
         if save_recipe is not None:
             save_recipe.write_text(text(made.model.recipe), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Training from data to a stored model: read, search, fit, judge, save."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     trials: int = 0  # of a search; 0: none
     validate: bool = False  # judge by rows that were held out in turn
-    told: Told = silent
+    told: Told = silent  # of each trial
+    said: Callable[[str], None] = lambda _: None  # what is begun
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -61,9 +62,9 @@ def _made(wish: Wish, sheets: Sequence[Sheet], where: Registry, there: Tracker) 
         journal = _journal(where, wish.name)
         found = search(recipe, rows.table, trials=wish.trials, timed=rows.timed, journal=journal, told=wish.told)
         recipe = found.recipe
+    wish.said(f"fitting on {rows.rows} rows, {len(rows.table.channels)} channels")
     fitted = train(recipe, rows.table, name=wish.name or "model")
-    wanted = wish.validate or wish.trials
-    held = held_out(recipe, splits(rows.table, recipe.task, timed=rows.timed)) if wanted else []
+    held = _held_out(recipe, rows, wish.said) if wish.validate or wish.trials else []
     judged = evaluation(held, recipe, rows.table.classes) if held else None
     model = Model(fitted.model, recipe, None, (*rows.warnings, *fitted.warnings))
     if wish.name:
@@ -80,6 +81,11 @@ def _made(wish: Wish, sheets: Sequence[Sheet], where: Registry, there: Tracker) 
         there.log(entry, where)
         model = Model(replace(fitted.model, version=entry.version), recipe, entry, model.warnings)
     return Made(model, rows, found, judged)
+
+
+def _held_out(recipe: Recipe, rows: Records, said: Callable[[str], None]) -> list[Judged]:
+    parts = splits(rows.table, recipe.task, timed=rows.timed)
+    return held_out(recipe, parts, lambda done: said(f"part {done} of {len(parts)} held out and judged"))
 
 
 def _journal(where: Registry, name: str) -> Path:

@@ -27,9 +27,13 @@ def times_ns(column: pd.Series, where: str) -> I64:
     numbers = numbers_of(column)
     if numbers is not None:
         return _whole(numbers * _factor(numbers), where)
-    text = column.astype("str").str.strip().str.replace(_YEAR_FIRST, r"\1-\2-\3", regex=True)
-    with_zone = text.str.replace(r"\s+([+-]\d\d)", r"\1", regex=True)
-    return _dates(pd.to_datetime(with_zone, format="ISO8601", utc=True, errors="coerce"), column, where)
+    text = column.astype("str")
+    dates = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
+    if dates.isna().any():
+        plain = text.str.strip().str.replace(_YEAR_FIRST, r"\1-\2-\3", regex=True)
+        plain = plain.str.replace(r"\s+([+-]\d\d)", r"\1", regex=True)
+        dates = pd.to_datetime(plain, format="ISO8601", utc=True, errors="coerce")
+    return _dates(dates, column, where)
 
 
 def counts(column: pd.Series, where: str) -> F64:
