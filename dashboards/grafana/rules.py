@@ -20,6 +20,8 @@ _DEVICE = "{{ .Labels.device }} (edge {{ .Labels.edge }}, site {{ .Labels.site }
 _KINDS = (  # the rule's name begins so: its cause, what to do
     ("limit:", "A value is outside its limits.", "Bring the value back or stop the machine."),
     ("anomaly", "The readings do not fit what was learnt of this machine.", "Look at the channels named on the page."),
+    ("life", "It is like machines that failed soon after.", "Plan its service within what is left."),
+    ("outcome", "It is like units that failed.", "Look at the channels named on the page; stop, repair or go on."),
     ("drift", "The machine's normal has moved too far.", "Service it, or accept the present normal on the page."),
     ("silent", "A sensor has sent no value for too long.", "Check the sensor and its wiring."),
     ("stuck", "A sensor repeats one value.", "Check the sensor; restart its gateway."),
