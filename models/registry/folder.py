@@ -169,8 +169,10 @@ class Registry:
             self._write_aliases(name, before | {alias: version})
 
     def drop(self, name: str, alias: str) -> None:
-        """Let an alias name nothing any more."""
-        with self._files.alone(checked_name(name)):
+        """Let an alias name nothing any more; raises ModelMissingError where there is no such model."""
+        if not self.versions(name):
+            raise self._missing(name, alias)
+        with self._files.alone(name):
             before = self.aliases(name)
             self._write_aliases(name, {each: number for each, number in before.items() if each != alias})
 

@@ -63,6 +63,9 @@ def test_an_alias_is_pointed_elsewhere_and_dropped(
         registry.point("pump", "champion", 9)
     with pytest.raises(RegistryError, match="no alias"):
         registry.point("pump", "3", 1)
+    with pytest.raises(ModelMissingError, match="no model 'fan'"):
+        registry.drop("fan", "candidate")
+    assert registry.names() == ["pump"]
 
 
 @pytest.mark.parametrize(
