@@ -15,6 +15,7 @@ from models.reading.sheets import Sheet
 from models.recipe import Recipe
 from models.registry.folder import Registry
 from models.registry.manifest import Facts
+from models.scoring import Judged
 from models.splits import splits
 from models.tracking import Tracker, Untracked, tracking
 from models.training import train
