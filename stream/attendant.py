@@ -16,6 +16,7 @@ from stream.pace import channels_silent_after_ns, learn, silent_after_ns
 from stream.phrase import moment, quantity, span
 from stream.plan import Plan
 from stream.rules import RULES
+from stream.sent import Sent, in_pieces
 from wire.messages import Frame
 
 # So many rows in a row that are all too old: the device's clock was set back, not a few rows delayed.
@@ -44,7 +45,7 @@ class Attendant:
         self.late_findings: list[str] = []
         self.late_over = False
         self.due_ns = 0
-        self.as_sent = False
+        self._sent: Sent | None = None  # on the device's grid
         self.speaks = False  # its regular word is due
         if device.limits.rules != tuple(bound.rule for bound in plan.bounds):
             self._refit()
@@ -59,19 +60,16 @@ class Attendant:
         return self.panel.stands("silent")
 
     def arrange(self, frames: Sequence[Frame], wanted: tuple[str, ...]) -> None:
-        """Take rows as they are sent where a model was fitted on such rows (`wanted`), and they come whole.
-
-        A frame with no more than half of the model's channels is a piece of rows, which only a grid puts together.
-        """
+        """Take rows as they are sent where a model was fitted on such rows (`wanted`), and they come whole."""
         if not wanted or self.plan.every_ns:
             return
         life = self.device.life
         if not life.pieces:
-            names = set(wanted)
-            pieces = any(2 * len(names.intersection(frame.channels)) <= len(names) for frame in frames)
-            if pieces is not life.pieces:
+            pieces = in_pieces(frames, wanted)
+            if pieces not in {None, life.pieces}:
                 self.device.life = replace(life, pieces=pieces)
-        self.as_sent = not self.device.life.pieces
+        if self.device.life.pieces is False:
+            self._sent = Sent.of(frames, wanted, self.device.channels)
 
     def take(self, chunk: Chunk, *, own: bool) -> None:
         """Work on new rows."""
@@ -99,7 +97,7 @@ class Attendant:
         for bound, at_ns, value in violations(chunk.t_ns, values, plan):
             shown, limit = quantity(value, bound.uom), quantity(bound.limit, bound.uom)
             self.late_findings.append(f"{bound.channel} {shown} beyond {bound.row[6:]} {limit} at {moment(at_ns)}")
-        rows = Rows(chunk.t_ns, values) if self.as_sent else self._late_laid(chunk.t_ns, values)
+        rows = self._sent.rows(chunk.t_ns, values) if self._sent else self._late_laid(chunk.t_ns, values)
         if rows and rows.t_ns.size:
             running = self._running(rows, device.life.late_running)
             device.life = replace(device.life, late_running=bool(running[-1]))
@@ -153,11 +151,15 @@ class Attendant:
 
     def _lay(self, t_ns: I64, values: F64, *, whole: bool) -> None:
         device = self.device
-        if self.as_sent:
+        if self._sent is not None:
             device.grid = None
-            old = int(np.searchsorted(t_ns, device.life.newest_ns, side="right"))
-            self._keep(Rows(t_ns[old:], values[old:]))
-            self._note_older(old if old == t_ns.size else 0)
+            rows = self._sent.rows(t_ns, values)
+            old = int(np.searchsorted(rows.t_ns, device.life.sent_ns, side="right"))
+            if old < rows.t_ns.size:
+                device.life = replace(device.life, sent_ns=int(rows.t_ns[-1]))
+            self._keep(Rows(rows.t_ns[old:], rows.values[old:]))
+            if rows.t_ns.size:
+                self._note_older(old if old == rows.t_ns.size else 0)
             return
         every = self.plan.every_ns or device.pace.every_ns
         if not every:
@@ -182,7 +184,7 @@ class Attendant:
         device.grid = None
         never = np.full(len(device.channels), -1)
         device.sense = replace(device.sense, newest_ns=never, since_ns=never, run=np.zeros_like(never), bad_ns=never)
-        device.life = replace(device.life, older=0, newest_ns=-1)
+        device.life = replace(device.life, older=0, newest_ns=-1, sent_ns=-1)
         device.limits = Standing.cold(self.plan)  # its times lie ahead of the device's clock now
 
     def _keep(self, rows: Rows) -> None:

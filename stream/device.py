@@ -31,6 +31,7 @@ class Life(msgspec.Struct, frozen=True):
     said: Health | None = None
     owner: bool = False  # the edge it came from is the one it belongs to
     pieces: bool | None = None  # False: rows are taken as they are sent; True: a row once came in pieces
+    sent_ns: int = -1  # sensor time of the newest row that was taken so
 
 
 class Refused(msgspec.Struct, frozen=True):

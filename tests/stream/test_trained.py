@@ -158,6 +158,20 @@ def test_a_device_that_speaks_in_pieces_is_put_together_on_its_grid() -> None:
     assert FAULT[0] <= onsets(through)[0] <= FAULT[0] + 10
 
 
+def test_frames_of_other_channels_alone_are_no_rows_of_the_model() -> None:
+    at, values = seconds(16, regular=False), shown(16)
+    values[60] = values[61]
+    through = line()
+    for row in range(LENGTH):
+        whole = frame("pump-1", [at[row]], values[row], NAMES, own=True)
+        # What the device says of itself comes at the same time, or stamped by another clock.
+        other = frame("pump-1", [at[row] + 0.4 * (row % 2)], [[-60.0, row]], ("rssi", "uptime"), own=True)
+        through.beat(at[row], *([other, whole] if row % 3 else [whole, other]))
+    times, found = live(through)
+    np.testing.assert_allclose(times, at, atol=1e-6)
+    same(found, batch_scored(at, values)[0])
+
+
 def test_a_configured_grid_is_kept() -> None:
     through = line(rules=[DeviceRule(match="*", model="pump", every_ns=2 * S)])
     play(through, seconds(6, regular=True), shown(6), sizes=(10,))
@@ -170,6 +184,28 @@ def test_what_is_older_than_the_newest_row_is_not_scored() -> None:
     through = line()
     play(through, [*at[:50], *at[40:60]], np.concatenate([values[:50], values[40:60]]), sizes=(10,))
     assert score_times(through.scores()) == at[:60]
+
+
+def test_a_clock_set_back_by_an_hour_is_followed_after_a_while() -> None:
+    at, values = seconds(17, regular=True), shown(17)
+    through = line()
+    play(through, at[:100], values[:100], sizes=(10,))
+    play(through, [second - 3600 for second in at], values, sizes=(10,))
+    times = score_times(through.scores())
+    assert times == [*at[:100], *(second - 3600 for second in at[100:])]
+
+
+def test_a_device_that_had_no_model_goes_over_to_whole_rows() -> None:
+    at, values = seconds(18, regular=True), shown(18)
+    before = line(rules=[])
+    play(before, at[:100], values[:100], sizes=(10,))
+    after = line()
+    after.state = after.core.load(before.core.dump(before.state))
+    after.seq = before.seq
+    play(after, at[100:], values[100:], sizes=(10,))
+    times, found = live(after)
+    assert times == at[100:]
+    same(found, batch_scored(at[100:], values[100:])[0])
 
 
 def test_any_cut_and_any_restart_gives_the_same_scores() -> None:
