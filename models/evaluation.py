@@ -86,11 +86,12 @@ def _life(judged: Sequence[Judged], cap: float | None, seed: int | None) -> Eval
     raw, groups = label[known], stretch[known]
     most = np.inf if cap is None else cap
     truth, called = np.minimum(raw, most), np.clip(outlook[known, 0], 0.0, most)
+    worth = metrics.s_score(truth, called)
     figures: dict[str, float | None] = {
         "rmse": metrics.rmse(truth, called),
         "mae": metrics.mae(truth, called),
-        "s_score": metrics.s_score(truth, called),
-        "s_mean": metrics.s_score(truth, called) / len(truth),
+        "s_score": worth if np.isfinite(worth) else None,
+        "s_mean": worth / len(truth) if np.isfinite(worth) else None,
         "coverage": metrics.coverage(truth, outlook[known, 1], outlook[known, 2]),
         "width": float((outlook[known, 2] - outlook[known, 1]).mean()),
     }

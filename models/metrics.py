@@ -148,11 +148,14 @@ def mae(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
 def s_score(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
     """The PHM08 score (Saxena et al. 2008): the sum of exp(d/10) - 1 for late, of exp(-d/13) - 1 for early ones.
 
+    Infinite where an error is beyond all bounds.
+
     >>> round(s_score([100, 100], [110, 87]), 4) == round(2 * 2.718281828 - 2, 4)
     True
     """
     d = np.asarray(predicted, dtype=np.float64) - np.asarray(truth, dtype=np.float64)
-    return float(np.expm1(np.where(d < 0, -d / EARLY_CYCLES, d / LATE_CYCLES)).sum())
+    with np.errstate(over="ignore"):
+        return float(np.expm1(np.where(d < 0, -d / EARLY_CYCLES, d / LATE_CYCLES)).sum())
 
 
 def coverage(truth: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> float:

@@ -123,12 +123,16 @@ def _study(recipe: Recipe, table: Table, journal: Path) -> tuple[optuna.Study, i
     for stretch in table.stretches:
         digest.update(np.ascontiguousarray(stretch.rows).tobytes())
         digest.update(b"" if stretch.label is None else stretch.label.tobytes())
-    study = optuna.create_study(
-        study_name=digest.hexdigest(),
-        storage=JournalStorage(JournalFileBackend(str(journal))),
-        direction="maximize",
-        load_if_exists=True,
-    )
+    try:
+        study = optuna.create_study(
+            study_name=digest.hexdigest(),
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            direction="maximize",
+            load_if_exists=True,
+        )
+    except (json.JSONDecodeError, LookupError) as error:
+        msg = f"{journal} is damaged, perhaps by a crash: take it away to begin the search anew"
+        raise TrainingError(msg) from error
     done = len(study.get_trials(deepcopy=False, states=OVER))
     # A seed of its own for each start: with the same one, a search that goes on would draw its first values again.
     study.sampler = optuna.samplers.TPESampler(seed=recipe.seed + done)

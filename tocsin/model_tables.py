@@ -116,7 +116,7 @@ def searched(found: Found) -> str:
 def trial(one: Trial) -> str:
     """A trial in a few words."""
     said = f"failed ({one.reason})" if one.value is None else number(one.value)
-    return f"this {said}, best {number(one.best)}"
+    return f"(this {said}, best {number(one.best)})"
 
 
 def listed(entries: Sequence[tuple[Entry, Mapping[str, int]]]) -> str:

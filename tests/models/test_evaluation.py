@@ -66,6 +66,11 @@ def test_life_is_judged_with_the_cap_laid_on_both_sides_and_without() -> None:
     assert found.beside["constant_rmse"] == pytest.approx(np.array([125.0, 100.0, 0.0]).std())
 
 
+def test_an_error_beyond_all_bounds_has_no_s_score() -> None:
+    found = evaluation([judged(np.zeros(2), np.ones(2), outlook=np.full((2, 3), 1e5))], Recipe(task=Task.LIFE))
+    assert (found.figures["s_score"], found.figures["s_mean"]) == (None, None)
+
+
 def units(truth: list[float], p_fail: list[float], *, threshold: float = 0.5) -> list[Judged]:
     """Two rows a unit; only the last one counts."""
     return [

@@ -72,6 +72,14 @@ def test_a_search_goes_on_where_it_was_broken_off(tmp_path: Path) -> None:
     assert search(ANOMALY, other, trials=2, timed=False, journal=journal).resumed == 0
 
 
+def test_a_journal_that_a_crash_damaged_is_told_of(tmp_path: Path) -> None:
+    journal = tmp_path / "search.log"
+    search(ANOMALY, RUNS, trials=1, timed=False, journal=journal)
+    journal.write_text(journal.read_text()[:-9] + "\n" + "{}\n")
+    with pytest.raises(TrainingError, match="is damaged"):
+        search(ANOMALY, RUNS, trials=2, timed=False, journal=journal)
+
+
 def test_a_trial_that_fails_is_counted_and_the_search_goes_on(tmp_path: Path) -> None:
     recipe = msgspec.structs.replace(ANOMALY, search={"features.0.rows": (3, 1000, 5)})
     found = search(recipe, RUNS, trials=6, timed=False, journal=tmp_path / "search.log")
