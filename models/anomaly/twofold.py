@@ -17,6 +17,7 @@ from sklearn.covariance import shrunk_covariance
 from models.anomaly.leash import Leash
 from models.contract import F64, I64
 from models.head import Settled, Training, TrainingError
+from models.product import product
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Rows = Annotated[float, msgspec.Meta(ge=1.0, le=1e6)]
@@ -66,7 +67,7 @@ class Views:
     def look(self, x: F64) -> F64:
         """The parts of each view."""
         squashed = self.squash(x)
-        return np.concatenate([squashed @ basis for basis in self.bases], axis=1)
+        return np.concatenate([product(squashed, basis) for basis in self.bases], axis=1)
 
     def settle(self, memory: F64, looks: F64, age: I64) -> Settled:
         """Weighted sum of the views' distances or a faded earlier one, in limits; cold rows count for nothing."""
@@ -89,7 +90,7 @@ class Views:
         each = np.sqrt(square.sum(axis=2))  # k x views
         weights = np.array(self.weights)
         parts = (square * (weights / np.maximum(each, TINY))[:, :, None]).sum(axis=1)
-        score, seen, peak = self._held(memory[second:], each @ weights, parts)
+        score, seen, peak = self._held(memory[second:], (each * weights).sum(axis=1), parts)
         return score, seen, np.concatenate([moved, smoothed, peak])
 
     def _smoothed(self, memory: F64, looks: F64) -> tuple[F64, F64]:
@@ -127,16 +128,17 @@ class Twofold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Fit on all rows; the limit is the wanted quantile of scores in held-out blocks, each from a cold start."""
         calibration = training.recipe.calibration
         held = []
-        for fitted, out in training.folds(calibration.folds, apart=int(training.age.min())):
+        cold = int(training.age.min())
+        for fitted, out in training.folds(calibration.folds, apart=cold):
             if fitted.sum() > FEWEST:
-                held.append(_scores(self._views(training.part(fitted)), training.part(out)))
+                held.append(_scores(self._views(training.part(fitted), cold), training.part(out)))
         if not held:
             msg = f"{training.rows} rows are too few to set a limit from {calibration.folds} held-out blocks"
             raise TrainingError(msg)
         limit = float(np.quantile(np.concatenate(held), 1.0 - calibration.false_alarm_rate))
-        return self._views(training, max(calibration.multiple * limit, TINY))
+        return self._views(training, cold, max(calibration.multiple * limit, TINY))
 
-    def _views(self, training: Training, limit: float = 1.0) -> Views:
+    def _views(self, training: Training, cold: int, limit: float = 1.0) -> Views:
         squash = _squash(training.x, self.reach)
         squashed = squash(training.x)
         size = squashed.shape[1]
@@ -158,7 +160,7 @@ class Twofold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             smooth=self.smooth,
             fade=self.fade,
             leash=Leash(self.follow, self.leash, size),
-            cold=int(training.age.min()),
+            cold=cold,
             limit=limit,
         )
 

@@ -126,6 +126,17 @@ def test_rows_before_the_windows_are_full_leave_no_peak_behind() -> None:
     assert (held[29:60] < 1.0).all()
 
 
+def test_the_limit_knows_the_first_block_as_well_as_the_others() -> None:
+    def restless(rows: F64) -> F64:
+        out: F64 = rows * np.array([1.0, 1.0, 1.0, 4.0, 1.0])
+        return out
+
+    calm, lively = server(2400, 1), restless(server(600, 4))
+    model = train(parse(DEPARTING), table(np.concatenate([lively, calm]))).model
+    (found,) = score(model, table(restless(server(1000, 6))))
+    assert found.alarm.mean() < 0.05
+
+
 def test_a_stored_model_scores_alike() -> None:
     model = fitted(DEPARTING)
     normaliser, head = unpacked(packed(model.normaliser, model.head), "here")
