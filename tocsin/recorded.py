@@ -36,6 +36,12 @@ def frame(url: str, device: str, start_ns: int, end_ns: int) -> pd.DataFrame:
 
 def _rows(url: str, device: str, start_ns: int, end_ns: int) -> pd.DataFrame:
     path = Path(url.removeprefix("file://"))
+    if not device and path.suffix not in FILES:
+        msg = f"{url}: name a device as well"
+        raise ReadingError(msg)
+    if url.startswith("https://"):
+        msg = f"{url}: a box or a fleet's page is asked over http://"
+        raise ReadingError(msg)
     if url.startswith("http://"):
         client = Client.of(_address(url))
         return _exported(lambda out: client.export(device, out, form="parquet", start_ns=start_ns, end_ns=end_ns))

@@ -131,6 +131,10 @@ def test_readings_come_from_a_running_box_a_stopped_one_and_a_config(running: Up
         tocsin.read(stopped, "pump-9")
     with pytest.raises(tocsin.ReadingError, match="no box answers"):
         tocsin.read("http://127.0.0.1:1", "pump-1")
+    with pytest.raises(tocsin.ReadingError, match="name a device as well"):
+        tocsin.read(page(running.config))
+    with pytest.raises(tocsin.ReadingError, match="asked over http://"):
+        tocsin.read("https://127.0.0.1", "pump-1")
     with pytest.raises(tocsin.ReadingError, match="expected a time such as"):
         tocsin.read(stopped, "pump-1", "yesterday")
 
