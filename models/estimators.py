@@ -40,5 +40,5 @@ def estimator(recipe: Recipe) -> Estimator:
     try:
         return cast("Estimator", msgspec.convert(hyper, chosen))
     except msgspec.ValidationError as error:
-        msg = f"estimator: {error}"
+        msg = f"estimator {kind}: {error}; `tocsin models kinds` lists its keys"
         raise RecipeError(msg) from error

@@ -99,6 +99,9 @@ def _text(path: Path) -> str:
         if not path.exists() and path.parent == Path() and stem in shipped():
             return (SHIPPED / f"{stem}.toml").read_text(encoding="utf-8")
         return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        msg = f"{path} is no recipe: not text in UTF-8"
+        raise RecipeError(msg) from error
     except OSError as error:
         msg = f"no recipe {str(path)!r}: name a file, or one of {', '.join(shipped())}"
         raise RecipeError(msg) from error

@@ -1,12 +1,20 @@
 """What is wrong with the rows of a training: errors where no defensible model can come of them, else warnings."""
 
+from collections.abc import Sequence
+
+import msgspec
 import numpy as np
 
-from models.contract import Task
+from models.contract import F64, Bools, Task
 from models.head import TrainingError
-from models.table import Table
+from models.table import Stretch, Table
 
 FEWEST_ROWS = 20
+FEW_ROWS = 300  # fitted on fewer, half of what follows may ring
+SHORT = 20  # rows in a row, that tell nothing of how far means wander
+ABSURD = 1e100  # of a reading: its square is beyond reckoning
+FAR = 1e4  # of the widths that hold nearly all of a channel: no reading, a fault of what reads
+NEARLY_ALL = 0.01  # of the readings may lie outside, at each end
 MISSING = 0.05  # share of a channel's values
 REPEATED = 0.2  # share of rows that are copies of the row before
 FEW_FAILURES = 10
@@ -34,6 +42,45 @@ def checked(table: Table, task: Task) -> tuple[str, ...]:
     return (*_channels(table, known, still), *_copies(rows), *_labels(table, task))
 
 
+def sane(table: Table) -> tuple[Table, tuple[str, ...]]:
+    """The table with readings that cannot be as missing, and what was taken so: one would drown all others."""
+    rows = table.stacked()
+    absurd = np.stack([_absurd(column) for column in rows.T], axis=1) if table.channels else np.isnan(rows)
+    if not absurd.any():
+        return table, ()
+    worst = float(np.abs(rows[absurd]).max())
+    cuts = np.cumsum([len(stretch.t_ns) for stretch in table.stretches])[:-1]
+    cleaned = np.split(np.where(absurd, np.nan, rows), cuts)
+    stretches = tuple(
+        msgspec.structs.replace(stretch, rows=mine) for stretch, mine in zip(table.stretches, cleaned, strict=True)
+    )
+    wild = np.asarray(absurd.any(axis=0))
+    said = f"{int(absurd.sum())} values far beyond all others (up to {worst:.3g}) are taken as missing"
+    return msgspec.structs.replace(table, stretches=stretches), (f"{_named(table, wild)}: {said}",)
+
+
+def _absurd(column: F64) -> Bools:
+    known = column[np.isfinite(column)]
+    if not len(known):
+        return np.zeros(len(column), dtype=np.bool_)
+    size = np.abs(np.nan_to_num(column, posinf=0.0, neginf=0.0))
+    usual = known[np.abs(known) <= ABSURD]
+    low, middle, high = np.quantile(usual, [NEARLY_ALL, 0.5, 1.0 - NEARLY_ALL]) if len(usual) else (0.0, 0.0, 0.0)
+    far = np.abs(np.nan_to_num(column, nan=middle, posinf=middle, neginf=middle) - middle) > FAR * (high - low)
+    return np.asarray((size > ABSURD) | (far & (high > low)), dtype=np.bool_)
+
+
+def few(stretches: Sequence[Stretch]) -> tuple[str, ...]:
+    """Warnings where the normal rows are so few, or so cut up, that a limit set from them says little."""
+    lengths = [len(stretch.t_ns) for stretch in stretches]
+    out = []
+    if sum(lengths) < FEW_ROWS:
+        out.append(f"{sum(lengths)} normal rows are few: expect false alarms, and train again with {FEW_ROWS} or more")
+    if max(lengths, default=0) < SHORT:
+        out.append(f"the normal rows are cut into {len(lengths)} pieces of at most {max(lengths)}: expect false alarms")
+    return tuple(out)
+
+
 def _channels(table: Table, known: np.ndarray, still: np.ndarray) -> list[str]:
     out = []
     if still.any():
@@ -59,6 +106,9 @@ def _labels(table: Table, task: Task) -> list[str]:
         return [f"{wrong} rows are labelled as anomalous and left out of what is normal"] if wrong else []
     if task in {Task.LIFE, Task.OUTCOME} and not known.any():
         msg = "no row has a label: name the column with --label, or the recipe's `columns.labels`"
+        raise TrainingError(msg)
+    if task is Task.LIFE and np.ptp(label[known]) == 0:
+        msg = f"each row has the same life left, {label[known][0]:g}: there is nothing to learn"
         raise TrainingError(msg)
     if task is Task.OUTCOME:
         counts = [int((label == at).sum()) for at in range(len(table.classes))]

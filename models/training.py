@@ -10,7 +10,7 @@ from models.features.normalise import Normaliser, normaliser
 from models.features.table import bank as bank_of
 from models.head import Training, TrainingError
 from models.recipe import Recipe
-from models.soundness import checked
+from models.soundness import checked, few, sane
 from models.table import Stretch, Table
 from models.trained import Trained
 
@@ -27,9 +27,11 @@ def train(recipe: Recipe, table: Table, *, name: str = "model", version: int = 1
     if recipe.task is Task.ONLINE:
         msg = "a model of task 'online' learns by itself while it scores: give its recipe to `score`, without training"
         raise TrainingError(msg)
-    warnings = checked(table, recipe.task)
+    table, absurd = sane(table)
+    warnings = (*absurd, *checked(table, recipe.task))
     if recipe.task is Task.ANOMALY:
         table = _normal_only(table)
+        warnings += few(table.stretches)
     scale = normaliser(recipe.normalise).fit(table.stacked())
     bank = bank_of(recipe, len(table.channels))
     head = estimator(recipe).fit(_training(recipe, table, bank, scale))

@@ -77,7 +77,7 @@ def normaliser(part: Part) -> Known:
     try:
         return cast("Known", msgspec.convert(part, Known))
     except msgspec.ValidationError as error:
-        msg = f"normalise: {error}"
+        msg = f"normalise: {error}; `tocsin models kinds` lists what there is"
         raise RecipeError(msg) from error
 
 

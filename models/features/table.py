@@ -24,10 +24,13 @@ Known = (
 
 def features(parts: Sequence[Part]) -> tuple[Feature, ...]:
     """The features that a recipe's `[[features]]` spell out; raises RecipeError."""
+    if not parts:
+        msg = "features: there is none: leave the line out for the channels as they are, or name one"
+        raise RecipeError(msg)
     try:
         return msgspec.convert(parts, tuple[Known, ...])
     except msgspec.ValidationError as error:
-        msg = f"features: {error}"
+        msg = f"features: {error}; `tocsin models kinds` lists what there is"
         raise RecipeError(msg) from error
 
 

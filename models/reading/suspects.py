@@ -21,10 +21,8 @@ def _clocks(table: Table) -> list[str]:
             steps = np.diff(stretch.rows, axis=0)
             even = (steps > 0).all(axis=0) & (np.ptp(steps, axis=0) <= 1e-9 * np.abs(steps).max(axis=0))
             suspects &= {name for name, is_even in zip(table.channels, even, strict=True) if is_even}
-    return [
-        f"{name!r} only counts up: --ignore it, or it is learnt as if it told of the machine"
-        for name in sorted(suspects)
-    ]
+    names = [name for name in table.channels if name in suspects]
+    return [f"{listed(names, most=5)}: only counting up; --ignore what does not tell of the machine"] if names else []
 
 
 def _flags(table: Table) -> list[str]:

@@ -277,8 +277,8 @@ def test_what_is_no_measurement_is_left_out_and_said(tmp_path: Path) -> None:
 
 def test_a_channel_that_only_counts_up_is_told_of(tmp_path: Path) -> None:
     got = of_text(tmp_path, "row,a\n" + "".join(f"{at},{at * at % 7}\n" for at in range(20)))
-    assert [note for note in got.warnings if "counts up" in note] == [
-        "'row' only counts up: --ignore it, or it is learnt as if it told of the machine"
+    assert [note for note in got.warnings if "counting up" in note] == [
+        "row: only counting up; --ignore what does not tell of the machine"
     ]
 
 
