@@ -42,10 +42,14 @@ def checked(table: Table, task: Task) -> tuple[str, ...]:
     return (*_channels(table, known, still), *_copies(rows), *_labels(table, task))
 
 
-def sane(table: Table) -> tuple[Table, tuple[str, ...]]:
-    """The table with readings that cannot be as missing, and what was taken so: one would drown all others."""
+def sane(table: Table, task: Task) -> tuple[Table, tuple[str, ...]]:
+    """The table with readings that cannot be as missing, and what was taken so: one would drown all others.
+
+    Under a test, what is far beyond all others may be the very failure, and stays.
+    """
+    widths = ABSURD if task is Task.OUTCOME else FAR
     rows = table.stacked()
-    absurd = np.stack([_absurd(column) for column in rows.T], axis=1) if table.channels else np.isnan(rows)
+    absurd = np.stack([_absurd(column, widths) for column in rows.T], axis=1) if table.channels else np.isnan(rows)
     if not absurd.any():
         return table, ()
     worst = float(np.abs(rows[absurd]).max())
@@ -59,14 +63,14 @@ def sane(table: Table) -> tuple[Table, tuple[str, ...]]:
     return msgspec.structs.replace(table, stretches=stretches), (f"{_named(table, wild)}: {said}",)
 
 
-def _absurd(column: F64) -> Bools:
+def _absurd(column: F64, widths: float) -> Bools:
     known = column[np.isfinite(column)]
     if not len(known):
         return np.zeros(len(column), dtype=np.bool_)
     size = np.abs(np.nan_to_num(column, posinf=0.0, neginf=0.0))
     usual = known[np.abs(known) <= ABSURD]
     low, middle, high = np.quantile(usual, [NEARLY_ALL, 0.5, 1.0 - NEARLY_ALL]) if len(usual) else (0.0, 0.0, 0.0)
-    far = np.abs(np.nan_to_num(column, nan=middle, posinf=middle, neginf=middle) - middle) > FAR * (high - low)
+    far = np.abs(np.nan_to_num(column, nan=middle, posinf=middle, neginf=middle) - middle) > widths * (high - low)
     return np.asarray((size > ABSURD) | (far & (high > low)), dtype=np.bool_)
 
 

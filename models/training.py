@@ -27,7 +27,7 @@ def train(recipe: Recipe, table: Table, *, name: str = "model", version: int = 1
     if recipe.task is Task.ONLINE:
         msg = "a model of task 'online' learns by itself while it scores: give its recipe to `score`, without training"
         raise TrainingError(msg)
-    table, absurd = sane(table)
+    table, absurd = sane(table, recipe.task)
     warnings = (*absurd, *checked(table, recipe.task))
     if recipe.task is Task.ANOMALY:
         table = _normal_only(table)

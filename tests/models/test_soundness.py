@@ -56,7 +56,15 @@ def test_rare_but_possible_readings_and_channels_that_hardly_ever_move_are_left_
     rows = np.zeros((600, 2))
     rows[::97, 0] = 1e6
     rows[:, 1] = np.random.default_rng(1).lognormal(sigma=3.0, size=600)
-    assert sane(made(rows))[1] == ()
+    assert sane(made(rows), Task.ANOMALY)[1] == ()
+
+
+def test_what_is_far_beyond_all_others_stays_in_a_test_for_it_may_be_the_failure() -> None:
+    rows = normal(600)
+    rows[300, 0] = 1e7
+    assert sane(made(rows), Task.OUTCOME)[1] == ()
+    rows[300, 0] = 1e300
+    assert len(sane(made(rows), Task.OUTCOME)[1]) == 1
 
 
 def test_few_normal_rows_are_told_of() -> None:
