@@ -156,11 +156,14 @@ def _tasks(device: Device, detector: Detector, group: list[Visit]) -> list[_Task
     nothing while it lacks too many.
     """
     tasks = []
-    watch = device.watch
-    begun = bool(watch.state.size)
-    state = watch.state if begun else detector.cold(len(device.channels))
-    trained, channels = bool(detector.channels), device.channels
-    warm = trained and watch.warm >= 1.0
+    watch, channels = device.watch, device.channels
+    trained = bool(detector.channels)
+    state, begun = watch.state, bool(watch.state.size)
+    if trained or not begun:
+        cold = detector.cold(len(channels))
+        if state.size != cold.size:  # also where a registry was begun anew, and version 1 is another model now
+            state, begun = cold, False
+    warm = trained and begun and watch.warm >= 1.0
     mute = trained and lacks(detector, channels)
     for each in group:
         if each.late and begun and not mute:

@@ -208,6 +208,19 @@ def test_a_device_that_had_no_model_goes_over_to_whole_rows() -> None:
     same(found, batch_scored(at[100:], values[100:])[0])
 
 
+def test_another_model_of_the_same_name_and_version_starts_cold() -> None:
+    at, values = seconds(19, regular=True), shown(19)
+    other = train(parse(RECIPE.replace("rows = 6", "rows = 11")), recorded(Task.ANOMALY), name="pump").model
+    before = line(other)
+    play(before, at[:100], values[:100], sizes=(10,))
+    after = line()
+    after.state = after.core.load(before.core.dump(before.state))
+    after.seq = before.seq
+    play(after, at[100:], values[100:], sizes=(10,))
+    same(live(after)[1], batch_scored(at[100:], values[100:])[0])
+    assert not after.alarms("model")
+
+
 def test_any_cut_and_any_restart_gives_the_same_scores() -> None:
     at, values = seconds(8, regular=False), shown(8)
     items: list[Item] = [
