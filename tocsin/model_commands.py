@@ -100,6 +100,8 @@ def train(
     def said(words: str) -> None:
         click.echo(words, err=True)
 
+    if not name:
+        stop("--name is empty: say what the model is called", USAGE)
     with _told():
         plan = recipe_of(recipe, label=label, ignore=ignore, time=time_column, group=group, seed=seed)
         wish = Wish(

@@ -1,8 +1,9 @@
 """What a person hands over as data, a path, a glob or frames, as sheets; what they say of its columns, in a recipe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from models.reading.errors import ReadingError
@@ -21,6 +22,10 @@ def sheets(data: Data, columns: Columns | None = None) -> list[Sheet]:
         return [of_frame(frame, str(name), columns) for name, frame in data.items()]
     if isinstance(data, str | Path):
         return [read(path, columns) for path in paths_of([data])]
+    given: object = data
+    if not isinstance(given, Iterable) or isinstance(given, np.ndarray | pd.Series):
+        msg = f"expected a pandas DataFrame, several of them, or paths of files, got {type(given).__name__}"
+        raise ReadingError(msg)
     found: list[Sheet] = []
     for at, each in enumerate(data, start=1):
         if isinstance(each, pd.DataFrame):

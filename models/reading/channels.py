@@ -58,7 +58,8 @@ def fresh(column: pd.Series) -> Channel | str:
     parsed = _parsed(found)
     if sum(word in parsed for word in found) > MOSTLY * len(found):
         other = [word for word in found if word not in parsed]
-        return Channel(name, _laid(texts, parsed), note=f"{name!r}: {_quoted(other)} taken as missing")
+        note = f"{name!r}: {_quoted(other)} taken as missing" if other else ""
+        return Channel(name, _laid(texts, parsed), note=note)
     if len(found) > MOST_WORDS or (len(found) > 2 and len(found) > len(texts) / 2):  # noqa: PLR2004 -- yes and no are words
         return f"{name!r} holds {len(found)} different texts in {len(texts)} rows, as names do, and is left out"
     return Channel(name, _laid(texts, {word: float(at) for at, word in enumerate(found)}), words=tuple(found))

@@ -64,6 +64,9 @@ def _dates(dates: pd.Series, said: pd.Series, where: str) -> I64:
     wrong = np.flatnonzero(dates.isna().to_numpy())
     if wrong.size:
         at = int(wrong[0])
+        if said.isna().iloc[at]:
+            msg = f"{where}, row {at + 1}: the time is missing"
+            raise ReadingError(msg)
         msg = (
             f"{where}, row {at + 1}: expected a time such as 2026-05-01T06:00:00Z, or a number, got "
             f"{str(said.iloc[at])!r}; which of day and month comes first is not guessed"

@@ -10,6 +10,8 @@ from models.contract import I64
 from models.reading.channels import said
 from models.reading.roles import Roles
 
+REPEATED = 0.05  # of the rows that belong together
+
 
 class Group(msgspec.Struct, frozen=True):
     """Rows that belong together, by their places, in order."""
@@ -41,6 +43,7 @@ def groups(filed: Filed, what: Roles, t_ns: I64 | None, *, units: bool) -> tuple
         if back.any():
             notes.append(f"rows were not in the order of {what.order!r} ({int(back.sum())} steps back) and were sorted")
         order = np.lexsort((t_ns, code))
+        notes += _repeated(t_ns[order], code[order], what.order)
     else:
         order = np.argsort(code, kind="stable")
     cuts = np.flatnonzero(np.diff(code[order])) + 1
@@ -48,6 +51,15 @@ def groups(filed: Filed, what: Roles, t_ns: I64 | None, *, units: bool) -> tuple
     if what.groups and what.time and not what.index and t_ns is not None:
         found.sort(key=lambda group: int(t_ns[group.rows[0]]))  # so that blocks of units are blocks of time
     return found, notes
+
+
+def _repeated(t_ns: I64, code: I64, called: str) -> list[str]:
+    """Where rows that belong together are often of the same time: a key may have been forgotten."""
+    together = np.diff(code) == 0
+    same = int((together & (np.diff(t_ns) == 0)).sum())
+    if same <= REPEATED * together.sum():
+        return []
+    return [f"{same} rows have the same {called!r} as the row before: if they are of several devices, name the column"]
 
 
 def _keyed(filed: Filed, what: Roles, t_ns: I64 | None) -> tuple[I64, list[str]]:

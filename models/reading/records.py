@@ -19,6 +19,8 @@ from models.recipe import Recipe
 from models.table import Stretch, Table
 from models.trained import Trained
 
+GAPS = 0.05  # of a channel's values, missing
+
 
 class Records(msgspec.Struct, frozen=True):
     """A table, and what leads back from it to the rows as they were written."""
@@ -49,8 +51,11 @@ def records(
     found, notes = groups(filed, what, t_ns, units=recipe.task is Task.OUTCOME)
     if what.nameless:
         notes.append(f"{len(what.nameless)} columns without a name are left out")
-    channels, told = _channels(filed, what, model)
-    rows = np.stack([channel.column for channel in channels], axis=1) if channels else np.zeros((len(filed.frame), 0))
+    channels, told = _channels(filed, what, recipe, model)
+    if not channels:
+        msg = f"no column of {listed(filed.names, most=3)} is a channel; there are {listed(list(filed.frame.columns))}"
+        raise ReadingError(msg)
+    rows = np.stack([channel.column for channel in channels], axis=1)
     label_of, classes = None, model.classes if model is not None else ()
     if labelled:
         label_of, classes, more = _labels(filed, what, recipe, model, label)
@@ -93,7 +98,9 @@ def _where(filed: Filed, column: str) -> str:
     return f"{listed(filed.names, most=3)}: column {column!r}"
 
 
-def _channels(filed: Filed, what: Roles, model: Trained | None) -> tuple[list[reading.Channel], list[str]]:
+def _channels(
+    filed: Filed, what: Roles, recipe: Recipe, model: Trained | None
+) -> tuple[list[reading.Channel], list[str]]:
     if model is None:
         read = [reading.fresh(filed.frame[name]) for name in what.channels]
         out = [channel for channel in read if isinstance(channel, reading.Channel)]
@@ -116,9 +123,23 @@ def _channels(filed: Filed, what: Roles, model: Trained | None) -> tuple[list[re
     notes = [channel.note for channel in out if channel.note]
     if absent:
         notes.append(f"{listed(absent, most=5)}: not in the data, taken as missing")
+    if recipe.task is not Task.OUTCOME:  # units are called on while much of them is not measured yet
+        notes += _gaps([channel for channel in out if not channel.note and channel.name not in absent])
     if extra:
         notes.append(f"{listed(extra, most=5)}: unknown to {model.name}, ignored")
     return out, notes
+
+
+def _gaps(channels: Sequence[reading.Channel]) -> list[str]:
+    """Where what is scored is often not there, since a held value is a guess, and one before the first the usual."""
+    lost = {channel.name: float(np.isnan(channel.column).mean()) for channel in channels}
+    never = [name for name, share in lost.items() if share == 1.0]
+    often = {name: share for name, share in lost.items() if GAPS < share < 1.0}
+    out = [f"{listed(never, most=5)}: not a single number in the data, taken as missing"] if never else []
+    if often:
+        worst = f"up to {max(often.values()):.0%}"
+        out.append(f"{listed(list(often), most=5)}: often missing ({worst}); last values stand in, which may ring")
+    return out
 
 
 def _labels(

@@ -308,3 +308,27 @@ def test_any_table_that_is_read_fits_together(tmp_path: Path) -> None:
     assert sorted(np.concatenate(got.places).tolist()) == [0, 1, 2]
     assert table.rows == got.rows == len(got.keys)
     assert list(got.keys.columns) == ["device", "time"]
+
+
+def test_what_is_scored_and_often_not_there_is_told_of() -> None:
+    model = fitted(a=np.arange(40.0) % 7, b=np.arange(40.0) % 5, c=np.arange(40.0) % 3)
+    shown = sheet(a=[1.0, None] * 10, b=np.arange(20.0), c=[None] * 20)
+    assert records([shown], ANOMALY, model=model, labelled=False).warnings == (
+        "c: not a single number in the data, taken as missing",
+        "a: often missing (up to 50%); last values stand in, which may ring",
+    )
+
+
+def test_a_time_that_is_missing_is_named_by_its_row(tmp_path: Path) -> None:
+    with pytest.raises(ReadingError, match="row 2: the time is missing"):
+        of_text(tmp_path, "time,a\n2026-05-01T06:00:00Z,1\n,2\n")
+
+
+def test_rows_of_one_time_are_told_of_as_a_forgotten_key(tmp_path: Path) -> None:
+    got = of_text(tmp_path, "time,a\n" + "".join(f"2026-05-01T06:00:{at // 4:02}Z,{at * at % 7}\n" for at in range(40)))
+    assert any("30 rows have the same 'time'" in note for note in got.warnings)
+
+
+def test_a_table_without_any_channel_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadingError, match="no column of rows is a channel"):
+        of_text(tmp_path, "time\n2026-05-01T06:00:00Z\n")

@@ -243,6 +243,8 @@ def test_a_search_is_told_resumed_and_its_recipe_can_be_kept() -> None:
         (("train", "anomaly.toml", "--data", ".", "--name", "pump"), 1, "is a folder"),
         (("train", "anomaly.toml", "--data", "*.tsv", "--name", "pump"), 1, "no file matches"),
         (("train", "anomaly.toml", "--data", "may.csv", "--name", "../x"), 1, "no name for a model"),
+        (("train", "anomaly.toml", "--data", "may.csv", "--name", ""), 2, "--name is empty"),
+        (("train", "latin.toml", "--data", "may.csv", "--name", "pump"), 2, "not text in UTF-8"),
         (("train", "anomaly.toml", "--data", "may.csv", "--name", "pump", "--label", "x"), 1, "there is no column 'x'"),
         (("train", "anomaly.toml", "--data", "few.csv", "--name", "pump"), 1, "3 rows are too few"),
         (("train", "anomaly.toml", "--data", "may.csv", "--name", "pump", "--search", "3"), 1, "no row is labelled"),
@@ -259,6 +261,7 @@ def test_a_search_is_told_resumed_and_its_recipe_can_be_kept() -> None:
 def test_what_cannot_be_done_is_a_sentence_and_a_code(words: tuple[str, ...], code: int, said: str) -> None:
     normal()
     bench.put(Path("few.csv"), bench.pump(rows=3))
+    Path("latin.toml").write_bytes(b"task = \xffanomaly")
     bench.put(Path("passed.csv"), bench.units(40).assign(result="pass"))
     result = done(*words, code=code)
     assert said in result.stderr
