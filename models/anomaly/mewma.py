@@ -4,6 +4,7 @@ A chart of exponential means over many channels (MEWMA: Lowry, Woodall, Champ, R
 depend on the rows before. How far a mean may stray is told by the spectrum of the channel at frequency zero, from a
 fitted autoregression (Berk 1974), and how well that is known by the independent looks that the training rows were
 worth: deviations are weighed by Student's t with so many degrees of freedom, not by a normal curve.
+A machine that came most of the way back from where a fault had taken it has come back.
 """
 
 from dataclasses import dataclass
@@ -13,12 +14,15 @@ import msgspec
 import numpy as np
 from scipy.signal import lfilter
 
+from models.anomaly.peak import Peak
 from models.contract import F64, I64
 from models.head import Settled, Training, TrainingError
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 NOISE = 0.0025  # of a part's variance, that any channel is supposed to have: what is smooth is not foretold for ever
 SUM = 0.999  # of an autoregression's coefficients: beyond it nothing returns to where it was
+LASTING = 3.0  # spans that a fault lasts: what is shorter leaves no full peak
+NOTHING = Peak(back=0.0, forget=1.0, lasting=1.0)
 FEWEST = 10  # rows per coefficient of the autoregression
 FAR = 30.0  # spreads: beyond it a value is merely far, so that a lone wild one does not ring for long
 TINY = 1e-9
@@ -37,11 +41,12 @@ class Chart:
     span: float
     limit: float
     channels: int
+    peak: Peak = NOTHING
 
     @property
     def memory(self) -> int:
-        """The exponential mean of each part."""
-        return len(self.center)
+        """The exponential mean of each part, and what the peak keeps."""
+        return len(self.center) + self.peak.memory
 
     def look(self, x: F64) -> F64:
         """The parts, each of spread 1."""
@@ -50,9 +55,11 @@ class Chart:
 
     def settle(self, memory: F64, looks: F64, age: I64) -> Settled:
         """Root of the mean weight of all parts, in limits; in a young mean all rows weigh the same."""
-        mean, after = self._mean(memory, looks)
+        means, peak = np.split(memory, [len(self.center)])
+        mean, means = self._mean(means, looks)
         weight = self._weight(mean, age)
-        return Settled(score=np.sqrt(weight.mean(axis=1)) / self.limit, memory=after, seen=weight)
+        score, peak = self.peak.quieten(peak, np.sqrt(weight.mean(axis=1)) / self.limit)
+        return Settled(score=score, memory=np.concatenate([means, peak]), seen=weight)
 
     def blame(self, x: F64, seen: F64) -> F64:  # noqa: ARG002 -- the recent rows speak, not this one
         """What each part weighs, summed by channel."""
@@ -83,6 +90,13 @@ class Mewma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     order: Annotated[int, msgspec.Meta(ge=0, le=50)] = 3  # rows that the autoregression looks back
     shrink: Share = 0.02  # of relations between channels: 0 believes them all, 1 takes each channel by itself
     outlier: Annotated[float, msgspec.Meta(gt=0.0)] = 6.0  # spreads from the middle: such rows are not fitted on
+    back: Share = 0.0  # of the peak: what is no louder has come back, and the rest of the way does not ring
+    forget: Annotated[float, msgspec.Meta(ge=1.0, le=1e9)] = 1000.0  # rows in which a peak fades by two thirds
+
+    @property
+    def peak(self) -> Peak:
+        """What is to be remembered of faults."""
+        return Peak(self.back, self.forget, LASTING * self.span)
 
     def fit(self, training: Training) -> Chart:
         """Fit on all usual rows; the limit is the wanted quantile of scores in held-out blocks."""
@@ -96,14 +110,14 @@ class Mewma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             msg = f"{training.rows} rows are too few to set a limit from {calibration.folds} held-out blocks"
             raise TrainingError(msg)
         limit = calibration.multiple * float(np.quantile(np.concatenate(held), 1.0 - calibration.false_alarm_rate))
-        return self._chart(training, max(limit, TINY))
+        return self._chart(training, max(limit, TINY), self.peak)
 
-    def _chart(self, training: Training, limit: float = 1.0) -> Chart:
+    def _chart(self, training: Training, limit: float = 1.0, peak: Peak = NOTHING) -> Chart:
         center, whiten = _whitening(training.x, self.shrink)
         parts = (training.x - center) @ whiten
         inertia = _inertia(parts, _follows(training, min(self.order, training.rows // FEWEST)))
         looks = np.maximum(training.rows / inertia - 1.0, 1.0)
-        return Chart(center, whiten, inertia, looks, self.span, limit, training.channels)
+        return Chart(center, whiten, inertia, looks, self.span, limit, training.channels, peak)
 
 
 def _usual(training: Training, outlier: float, span: float) -> Training:

@@ -29,6 +29,7 @@ clear = 1.0
 quiet = 5
 """
 TIED = EACH.replace("shrink = 1.0", "shrink = 0.01")
+BACK = EACH.replace("shrink = 1.0", "shrink = 1.0\nback = 0.3")
 
 
 def plant(rows: int, seed: int) -> F64:
@@ -104,6 +105,16 @@ def test_it_scores_from_the_first_row_and_a_young_mean_does_not_cry_wolf() -> No
     assert np.mean(np.array(first) >= 1.0) < 0.03
 
 
+def test_a_machine_that_comes_most_of_the_way_back_from_a_fault_has_come_back() -> None:
+    values = moved(2, 30.0, rows=800)
+    values[500:] = moved(2, 2.5, seed=3, rows=800)[500:]
+    plain, forgiving = scores(fitted(EACH), values), scores(fitted(BACK), values)
+    assert (plain[225:] > 1.0).all()
+    assert (forgiving[225:500] > 1.0).all()
+    assert (forgiving[530:] < 1.0).all()
+    assert (scores(fitted(BACK), moved(2, 2.5))[225:] > 1.0).all()  # had it never been further, it rings
+
+
 def test_a_lone_wild_value_is_forgotten_within_a_few_spans() -> None:
     values = plant(400, 2)
     values[200, 0] = 1e300
@@ -123,7 +134,7 @@ def same(parts: list[Scored], whole: Scored) -> bool:
     )
 
 
-@pytest.mark.parametrize("recipe", [EACH, TIED])
+@pytest.mark.parametrize("recipe", [EACH, TIED, BACK])
 @pytest.mark.parametrize("cuts", [(), (1,), (7, 7, 50, 399), tuple(range(1, 400))])
 def test_rows_that_come_one_by_one_score_as_all_at_once(recipe: str, cuts: tuple[int, ...]) -> None:
     model, rows = fitted(recipe), moved(0, 3.0)

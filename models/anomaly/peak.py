@@ -1,0 +1,37 @@
+"""When most of the way back is back: a machine seldom returns wholly to where it was before a fault."""
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+from scipy.signal import lfilter
+
+from models.contract import F64
+
+SMALLEST = 1.0  # limits: peaks below it were no fault
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Remembers how loud it has been for long, and lifts the limit to a share of that."""
+
+    back: float  # share of the peak: what is no louder has come back; 0: nothing is remembered
+    forget: float  # rows in which the peak fades by two thirds
+    lasting: (
+        float  # rows that a loud stretch must last to count for most of what it is: a lone wild value must not deafen
+    )
+
+    @property
+    def memory(self) -> int:
+        """The smoothed score, and its peak."""
+        return 2 if self.back else 0
+
+    def quieten(self, memory: F64, score: F64) -> tuple[F64, F64]:
+        """Scores (k, in limits) in lifted limits, and the memory after them; any split of the rows gives the same."""
+        if not self.back or not len(score):
+            return score, memory
+        pace, keep = 1.0 / self.lasting, 1.0 - 1.0 / self.forget
+        smooth, after = lfilter([pace], [1.0, pace - 1.0], score, zi=memory[:1])
+        peaks = list(accumulate(smooth.tolist(), lambda peak, new: max(peak * keep, new), initial=float(memory[1])))
+        lifted = score / np.maximum(self.back * np.array(peaks[1:]), SMALLEST)
+        return lifted, np.array([after[0], peaks[-1]])
