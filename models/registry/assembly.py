@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
+from models.contract import Job
 from models.features.table import bank
 from models.recipe import Recipe, RecipeError
 from models.registry.errors import ModelDamagedError, RegistryError
@@ -20,7 +22,7 @@ def assembled(manifest: Manifest, payload: bytes, where: str, *, allow: Sequence
     except RecipeError as error:
         msg = f"{where}: its recipe is not one of this Tocsin: {error}"
         raise ModelDamagedError(msg) from error
-    return Trained(
+    model = Trained(
         name=manifest.name,
         version=manifest.version,
         task=manifest.task,
@@ -32,6 +34,19 @@ def assembled(manifest: Manifest, payload: bytes, where: str, *, allow: Sequence
         classes=manifest.classes,
         words=manifest.words,
     )
+    _try_out(model, where)
+    return model
+
+
+def _try_out(model: Trained, where: str) -> None:
+    """Score a few rows: numbers of another manifest, or of a Tocsin that kept other ones, fail here and not later."""
+    shown = np.zeros((model.bank.warm + 1, len(model.channels)))
+    t_ns, on = np.arange(len(shown), dtype=np.int64), np.ones(len(shown), dtype=np.bool_)
+    try:
+        model.advance([Job(state=model.cold(len(model.channels)), t_ns=t_ns, rows=shown, running=on)])
+    except Exception as error:  # what numbers make of code that does not know them is not foreseen
+        msg = f"{where}: does not fit its manifest or this Tocsin: {error!r}; train it anew"
+        raise ModelDamagedError(msg) from error
 
 
 def dismantled(model: Trained, recipe: Recipe, *, allow: Sequence[str] = ()) -> bytes:

@@ -250,3 +250,16 @@ def test_a_disk_that_refuses_is_told_of(tmp_path: Path, model: Trained, recipe: 
     (tmp_path / "models").write_text("a file where the folder should be")
     with pytest.raises(RegistryError, match="models"):
         Registry.open(f"{tmp_path}/models").save(model, recipe, facts)
+
+
+def test_numbers_that_do_not_fit_their_manifest_or_this_code_are_told_of_before_they_score(
+    model: Trained, recipe: Recipe, facts: Facts, tmp_path: Path
+) -> None:
+    registry = Registry.open(str(tmp_path))
+    registry.save(model, recipe, facts)
+    manifest = tmp_path / "pump/1/manifest.json"
+    plain = msgspec.json.decode(manifest.read_bytes())
+    plain["recipe"]["features"].append({"kind": "value"})
+    manifest.write_bytes(msgspec.json.encode(plain))
+    with pytest.raises(ModelDamagedError, match="does not fit its manifest or this Tocsin"):
+        registry.load("pump")
