@@ -22,6 +22,7 @@ TABLE: Mapping[Task, Mapping[str, str]] = {
         "wear": "models.life.wear.WearLife",
     },
     Task.OUTCOME: {
+        "boosted": "models.outcome.boosted.Boosted",
         "imported": "models.imported.estimator.Imported",
     },
 }

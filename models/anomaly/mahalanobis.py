@@ -43,7 +43,7 @@ class Mahalanobis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def fit(self, training: Training) -> Distance:
         """Fit on all rows; the limit is the wanted quantile of distances of held-out blocks."""
         held = []
-        warm = int(training.age.min(initial=0))
+        warm = int(training.age.min())
         for fitted, out in training.folds(training.recipe.calibration.folds, apart=warm):
             if fitted.sum() > 1:
                 held.append(_distance(_fit(training.x[fitted], training.channels).look(training.x[out])))

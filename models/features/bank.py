@@ -82,15 +82,17 @@ class Bank:
         """Outputs and memory of columns side by side; a column that is missing holds its last value."""
         count, last = memory[0].astype(np.int64), memory[1]
         age = count + np.arange(len(x))[:, None]
+        missing = ~np.isfinite(x)
         x = np.clip(_held(x, np.where(count > 0, last, 0.0)), -LARGEST, LARGEST)
-        parts, made, at = [age[-1:] + 1.0, x[-1:]], [], 2
+        made: list[F64] = []
+        parts, at = [age[-1:] + 1.0, x[-1:]], 2
         new = count == 0
         for feature in self.features:
             mine = memory[at : at + feature.memory]
             if new.any():
                 mine = np.where(new, feature.start(x[0]), mine)
             out, after = feature.run(mine, x, age)
-            made += out
+            made += [np.where(missing, np.nan, each) for each in out] if feature.shows_gaps else out
             parts.append(after)
             at += feature.memory
         return made, np.concatenate(parts)

@@ -42,6 +42,15 @@ class Value(Kind, frozen=True, tag="value"):
         return [x], memory
 
 
+class Seen(Value, frozen=True, tag="seen"):
+    """The row itself, NaN where a value is missing: for estimators that split on what is absent."""
+
+    @property
+    def shows_gaps(self) -> bool:
+        """It does."""
+        return True
+
+
 class Mean(Kind, frozen=True, tag="mean"):
     """Mean of the last `rows` rows."""
 

@@ -10,6 +10,11 @@ from models.contract import F64, I64
 class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     """Base of the structs that features are: their fields are the hyper-parameters that a recipe may set."""
 
+    @property
+    def shows_gaps(self) -> bool:
+        """Whether a missing value is told as NaN, for estimators that know what to make of it."""
+        return False
+
 
 class Feature(Protocol):
     """A causal feature. A column is one channel of one device; columns know nothing of each other."""
@@ -25,6 +30,10 @@ class Feature(Protocol):
     @property
     def outputs(self) -> int:
         """Numbers that it makes of a value."""
+
+    @property
+    def shows_gaps(self) -> bool:
+        """Whether the bank lays NaN over the outputs where the value is missing."""
 
     def start(self, first: F64) -> F64:
         """The memory (memory x w) of columns whose first row is `first` (w): as if it had always stood there."""

@@ -11,6 +11,7 @@ from models.recipe import Part, Recipe, RecipeError
 
 Known = (
     filters.Value
+    | filters.Seen
     | filters.Mean
     | filters.Deviation
     | filters.Smooth

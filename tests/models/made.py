@@ -24,6 +24,14 @@ class Row(msgspec.Struct, frozen=True):
 
 
 TRAINED: Mapping[str, Row] = {
+    "boosted, called step by step": Row(
+        """
+        task = "outcome"
+        features = [{ kind = "seen" }]
+        estimator = { kind = "boosted", steps = 2, trees = 8, least = 5, turns = 1 }
+        """,
+        alike=None,
+    ),
     "imported for what is normal": Row("""
         task = "anomaly"
         estimator = { kind = "imported", path = "sklearn.mixture.GaussianMixture" }
