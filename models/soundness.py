@@ -18,6 +18,7 @@ NEARLY_ALL = 0.01  # of the readings may lie outside, at each end
 MISSING = 0.05  # share of a channel's values
 REPEATED = 0.2  # share of rows that are copies of the row before
 FEW_FAILURES = 10
+MOST_GRADES = 20
 
 
 def checked(table: Table, task: Task) -> tuple[str, ...]:
@@ -119,6 +120,9 @@ def _labels(table: Table, task: Task) -> list[str]:
         if len(table.classes) < 2:  # noqa: PLR2004 -- one class alone cannot be told from another
             only = "".join(table.classes)
             msg = f"every label says {only!r}: without at least one of another kind there is nothing to tell apart"
+            raise TrainingError(msg)
+        if len(counts) > max(MOST_GRADES, len(table.stretches) // 10):
+            msg = f"the labels say {len(counts)} different things: grades are needed, of which units share a few"
             raise TrainingError(msg)
         if min(counts) < FEW_FAILURES:
             rare = table.classes[counts.index(min(counts))]

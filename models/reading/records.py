@@ -123,20 +123,20 @@ def _channels(
     notes = [channel.note for channel in out if channel.note]
     if absent:
         notes.append(f"{listed(absent, most=5)}: not in the data, taken as missing")
-    if recipe.task is not Task.OUTCOME:  # units are called on while much of them is not measured yet
-        notes += _gaps([channel for channel in out if not channel.note and channel.name not in absent])
+    usual = recipe.task is Task.OUTCOME  # units are called on while much of them is not measured yet
+    notes += _gaps([channel for channel in out if not channel.note and channel.name not in absent], usual=usual)
     if extra:
         notes.append(f"{listed(extra, most=5)}: unknown to {model.name}, ignored")
     return out, notes
 
 
-def _gaps(channels: Sequence[reading.Channel]) -> list[str]:
+def _gaps(channels: Sequence[reading.Channel], *, usual: bool) -> list[str]:
     """Where what is scored is often not there, since a held value is a guess, and one before the first the usual."""
     lost = {channel.name: float(np.isnan(channel.column).mean()) for channel in channels}
     never = [name for name, share in lost.items() if share == 1.0]
     often = {name: share for name, share in lost.items() if GAPS < share < 1.0}
     out = [f"{listed(never, most=5)}: not a single number in the data, taken as missing"] if never else []
-    if often:
+    if often and not usual:
         worst = f"up to {max(often.values()):.0%}"
         out.append(f"{listed(list(often), most=5)}: often missing ({worst}); last values stand in, which may ring")
     return out

@@ -85,3 +85,10 @@ def test_lives_that_are_all_the_same_teach_nothing() -> None:
 def test_a_recipe_without_features_is_told_of() -> None:
     with pytest.raises(RecipeError, match="there is none"):
         train(parse('task = "anomaly"\nfeatures = []\nestimator = { kind = "mewma" }'), made(normal(100)))
+
+
+def test_a_label_of_measurements_is_no_grade() -> None:
+    many = tuple(map(str, range(100)))
+    table = Table(("c0",), made(normal(100, 1), np.arange(100, dtype=np.float64)).stretches, classes=many)
+    with pytest.raises(TrainingError, match="100 different things"):
+        train(Recipe(task=Task.OUTCOME), table)
