@@ -25,7 +25,7 @@ demo: $(VENV)/.run  ## watch machines wear out and ring, on http://127.0.0.1:876
 	$(BIN)/tocsin demo
 
 test: $(VENV)/.dev  ## run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 $(VENV)-edge/.done: locks/edge.txt pyproject.toml
 	@test -x $(VENV)-edge/bin/python || $(PYTHON) -m venv $(VENV)-edge
@@ -34,7 +34,7 @@ $(VENV)-edge/.done: locks/edge.txt pyproject.toml
 	@touch $@
 
 test-edge: $(VENV)-edge/.done  ## run the edge's tests where only its own packages are installed
-	$(VENV)-edge/bin/python -m pytest -n 2 --dist loadfile tests/edge
+	$(VENV)-edge/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/edge
 
 check: $(VENV)/.dev  ## lint, format and type-check
 	$(BIN)/ruff check .
