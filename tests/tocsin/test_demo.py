@@ -56,12 +56,9 @@ def test_a_headless_demo_ends_by_itself_and_its_accounts_add_up(tmp_path: Path) 
 )
 def test_what_cannot_be_shown_is_a_sentence(tmp_path: Path, words: tuple[str, ...], code: int, sentence: str) -> None:
     (tmp_path / "file").write_text("")
-    command = [sys.executable, "-m", "tocsin", "demo", "--for", "1s", *words]
-    command = [word.replace("DIR", str(tmp_path)) for word in command]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-    assert done.returncode == code
+    done = tocsin("demo", "--for", "1s", *(word.replace("DIR", str(tmp_path)) for word in words))
+    assert done.exit_code == code
     assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_the_demo_broker_is_gone_after_its_block() -> None:

@@ -3,7 +3,8 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from wire.config import DAY_NS, Retention
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 OUTAGE_S, LINES = 5.0, 6
+ROLES = ("edge", "sink", "serve")
 CONFIG = """\
 site = "hall"
 bus = "kafka://{bus}"
@@ -64,20 +66,36 @@ class Page(Process):
         until(lambda: answers(f"{self.url}/healthz"), what="the page to answer", within_s=60)
 
 
-@pytest.mark.parametrize("name", ["edge", "sink", "serve"])
-def test_a_role_says_of_an_outage_what_it_is_and_no_more(
-    name: str, broker: Kafka, database: Influx, tmp_path: Path
-) -> None:
-    config = tmp_path / "tocsin.toml"
-    config.write_text(CONFIG.format(bus=broker.address, store=database.url("plant"), page=free_port()))
-    with Page(config) if name == "serve" else Role(name, config) as role:
-        role.ready()
-        before = len(role.output.read_text().splitlines())
+@pytest.fixture(scope="module")
+def said(broker: Kafka, database: Influx, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The lines that each role writes in one outage for all."""
+    with ExitStack() as stack:
+        roles = {name: configured(name, tmp_path_factory.mktemp(name), broker, database) for name in ROLES}
+        for role in roles.values():
+            stack.enter_context(role)
+        for role in roles.values():
+            role.ready()
+        before = {name: len(lines(role)) for name, role in roles.items()}
         broker.kill()
         begun_s = time.monotonic()
         until(lambda: time.monotonic() - begun_s > OUTAGE_S, what="the outage to last")
-        said = role.output.read_text().splitlines()[before:]
+        found = {name: lines(role)[before[name] :] for name, role in roles.items()}
         broker.start()
-        assert role.running()
-    assert any("the bus is in trouble" in line for line in said)
-    assert len(said) <= LINES, "\n".join(said)
+        assert all(role.running() for role in roles.values())
+        return found
+
+
+def configured(name: str, folder: Path, broker: Kafka, database: Influx) -> Page | Role:
+    config = folder / "tocsin.toml"
+    config.write_text(CONFIG.format(bus=broker.address, store=database.url("plant"), page=free_port()))
+    return Page(config) if name == "serve" else Role(name, config)
+
+
+def lines(role: Page | Role) -> list[str]:
+    return role.output.read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_role_says_of_an_outage_what_it_is_and_no_more(name: str, said: Mapping[str, list[str]]) -> None:
+    assert any("the bus is in trouble" in line for line in said[name])
+    assert len(said[name]) <= LINES, "\n".join(said[name])

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -264,11 +264,15 @@ def test_what_a_web_server_welcomes_is_not_taken_for_stored() -> None:
 
 def test_a_sink_waits_for_a_store_that_is_away_and_says_so(broker: Guarded, tmp_path: Path) -> None:
     bus = f"kafka://{broker.address}"
-    with silent() as hole, web_server() as web:
+    with silent() as hole, web_server() as web, ExitStack() as stack:
+        sinks = {}
         for port, why in ((hole, "it takes connections and says nothing"), (web, "what answers there is no InfluxDB")):
-            with Role("sink", write(tmp_path, bus=bus, store=f"influxdb://127.0.0.1:{port}/plant")) as sink:
-                until(lambda: why in ready(sink), what=why)  # noqa: B023 -- used within this turn
-                assert sink.running()
+            (folder := tmp_path / str(port)).mkdir()
+            config = write(folder, bus=bus, store=f"influxdb://127.0.0.1:{port}/plant")
+            sinks[why] = stack.enter_context(Role("sink", config, "--instance", str(port)))
+        for why, sink in sinks.items():
+            until(lambda: why in ready(sink), what=why, within_s=60)  # noqa: B023 -- used within this turn
+            assert sink.running()
 
 
 def test_a_token_that_is_wrong_ends_a_sink_and_one_that_becomes_wrong_is_told(
