@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,14 +29,23 @@ class Site:
         self.console.stop()
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained and drawn once for all."""
+    folder = tmp_path_factory.mktemp("models")
+    stored(folder, "pump", "pump", "fan")
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "models"
+def folder(trained: Path, tmp_path: Path) -> Path:
+    """A registry of one's own."""
+    return Path(shutil.copytree(trained, tmp_path / "models"))
 
 
 @pytest.fixture
 def site(folder: Path) -> Iterator[Site]:
-    found = Site(stored(folder, "pump", "pump", "fan"))
+    found = Site(Registry.open(str(folder)))
     yield found
     found.close()
 
@@ -68,12 +78,12 @@ def test_the_card_and_its_pictures_are_handed_out_as_what_they_are(site: Site) -
 
 
 def test_a_file_of_another_kind_is_handed_out_but_never_shown(folder: Path) -> None:
-    registry = stored(folder, "pump")
+    registry = Registry.open(str(folder))
     entry = registry.entry("pump", 1)
     model = registry.load("pump")
     registry.save(model, entry.manifest.recipe, entry.manifest.facts, files={"x.html": b"<script>alert(1)</script>"})
     site = Site(registry)
-    answer = site.get("/pump/2/files/x.html")
+    answer = site.get("/pump/3/files/x.html")
     site.close()
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"].startswith("attachment")
