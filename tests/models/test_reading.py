@@ -1,6 +1,7 @@
 import bz2
 import gzip
 import lzma
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_parquet_is_read_with_a_time_in_its_index(tmp_path: Path) -> None:
         ("1.5,2\n3,4\n", "the first line holds only numbers"),
         (b"\x7fELF\x00\x01\x02", "neither text nor Parquet"),
         (b"PAR1 but no more", "damaged"),
-        (gzip.compress(b"a,b\n1,2\n")[:-6], "damaged or cut short"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-6], "damaged or cut short"),
         (lzma.compress(b"a,b\n1,2\n")[:-6], "damaged or cut short"),
     ],
 )
@@ -332,3 +333,10 @@ def test_rows_of_one_time_are_told_of_as_a_forgotten_key(tmp_path: Path) -> None
 def test_a_table_without_any_channel_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReadingError, match="no column of rows is a channel"):
         of_text(tmp_path, "time\n2026-05-01T06:00:00Z\n")
+
+
+def test_an_absurd_value_is_read_without_a_word_of_numpy(tmp_path: Path) -> None:
+    text = "a\n" + "".join(f"{at * at % 7}\n" for at in range(20)) + "1e308\n-1e308\n"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not of_text(tmp_path, text).warnings
