@@ -65,7 +65,7 @@ def test_thinning_keeps_every_minimum_and_maximum_of_every_bucket(
         return
     # Each answered row stands for its bucket: the buckets are cut again here, from the times alone.
     width = (t_in[-1] - t_in[0]) // max(points // 2, 1) + 1
-    if len(t_in) <= points:
+    if len(t_in) * len({name == "c" for name in names}) <= points:  # a time in two sets counts twice
         width = 1
     bucket, answered = (t_in - t_in[0]) // width, (np.array(series.t_ns) - t_in[0]) // width
     for column, name in enumerate(names):
