@@ -23,7 +23,9 @@ TABLE: Mapping[Task, Mapping[str, str]] = {
     },
     Task.OUTCOME: {
         "boosted": "models.outcome.boosted.Boosted",
+        "grades": "models.outcome.grades.Grades",
         "imported": "models.imported.estimator.Imported",
+        "pairs": "models.outcome.pairs.Pairs",
     },
 }
 

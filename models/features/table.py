@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.features import departure, filters, trend
+from models.features import departure, filters, so_far, trend
 from models.features.bank import Bank
 from models.features.kind import Feature
 from models.recipe import Part, Recipe, RecipeError
@@ -20,6 +20,8 @@ Known = (
     | filters.Change
     | trend.Trend
     | departure.Departure
+    | so_far.SoFar
+    | so_far.Count
 )
 
 

@@ -24,11 +24,19 @@ class Row(msgspec.Struct, frozen=True):
 
 
 TRAINED: Mapping[str, Row] = {
-    "boosted, called step by step": Row(
+    "boosted step by step": Row(
         """
         task = "outcome"
         features = [{ kind = "seen" }]
         estimator = { kind = "boosted", steps = 2, trees = 8, least = 5, turns = 1 }
+        """,
+        alike=None,
+    ),
+    "grades called at checkpoints": Row(
+        """
+        task = "outcome"
+        features = [{ kind = "so_far" }, { kind = "count" }]
+        estimator = { kind = "grades", at = [4, 9], trees = 12 }
         """,
         alike=None,
     ),
@@ -76,6 +84,14 @@ TRAINED: Mapping[str, Row] = {
         task = "anomaly"
         estimator = { kind = "mewma", shrink = 1.0 }
         """),
+    "pairs": Row(
+        """
+        task = "outcome"
+        normalise = { kind = "none" }
+        estimator = { kind = "pairs", path = "lightgbm.LGBMClassifier", params = { n_estimators = 8 } }
+        """,
+        alike=None,
+    ),
     "twofold": Row("""
         task = "anomaly"
         normalise = { kind = "standard", reach = 8.0 }
