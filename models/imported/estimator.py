@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -10,6 +11,7 @@ from models.contract import F64, Task
 from models.head import Head, Training, TrainingError
 from models.imported.allowed import Library, made
 from models.imported.heads import TWO, Foreign, ForeignLife, ForeignNormal, ForeignOutcome
+from models.recipe import RecipeError
 
 LEAST = 1e-9  # of a span or a threshold: nothing is divided by nothing
 CLEAR = 1.0 + 1e-6  # the limit lies so far above what may not pass it, for equal statistics must stay below it
@@ -20,10 +22,14 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     path: str
     params: Mapping[str, object] = {}
+    limit: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] | None = None  # P(fail) that rings; else from held-out rows
 
     def fit(self, training: Training) -> Head:
         """Fit on all labelled rows, limits from rows that were held out. Raises TrainingError, RecipeError."""
         task = training.recipe.task
+        if self.limit is not None and task is not Task.OUTCOME:
+            msg = f"estimator.limit: nothing says how likely a failure is in task {task.value!r}"
+            raise RecipeError(msg)
         known = training if task is Task.ANOMALY else training.part(np.isfinite(training.label))
         return _FIT[task](self, known)
 
@@ -66,7 +72,7 @@ def _life(named: Imported, training: Training) -> ForeignLife:
 
 
 def _outcome(named: Imported, training: Training) -> ForeignOutcome:
-    """The threshold is the wanted quantile of P(fail) of held-out rows that passed."""
+    """The threshold, where none is named, is the wanted quantile of P(fail) of held-out rows that passed."""
     count = len(training.classes)
 
     def fitted(part: Training) -> ForeignOutcome:
@@ -83,6 +89,8 @@ def _outcome(named: Imported, training: Training) -> ForeignOutcome:
 
     if count != TWO:
         return fitted(training)
+    if named.limit is not None:
+        return replace(fitted(training), threshold=named.limit)
     held, rows = _held_out(training, fitted)
     passed = held[training.label[rows] == 0, 1]
     if not len(passed):
