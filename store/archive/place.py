@@ -103,7 +103,7 @@ class Remote:
     """A place that fsspec reaches; objects are put in one request, which object stores do whole."""
 
     def __init__(self, url: str) -> None:
-        from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # noqa: PLC0415 -- a box needs none
+        from fsspec.core import url_to_fs  # noqa: PLC0415 -- a box needs none
 
         try:
             self._files, self._root = url_to_fs(url)
