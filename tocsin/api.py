@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from models.contract import Task
-from models.evaluation import Evaluation, EvaluationError
 from models.head import TrainingError
+from models.judging.evaluation import Evaluation, EvaluationError
 from models.reading.errors import ReadingError
 from models.recipe import Recipe, RecipeError
 from models.registry.errors import RegistryError

@@ -22,8 +22,8 @@ LABEL = click.option("--label", default="", help="The column that says what was 
 @contextmanager
 def _told() -> Iterator[None]:
     """What is wrong, as a sentence and an exit code: 2 for words that mean nothing, 1 for data that cannot be used."""
-    from models.evaluation import EvaluationError  # noqa: PLC0415
     from models.head import TrainingError  # noqa: PLC0415
+    from models.judging.evaluation import EvaluationError  # noqa: PLC0415
     from models.reading.errors import ReadingError  # noqa: PLC0415
     from models.recipe import RecipeError  # noqa: PLC0415
     from models.registry.errors import RegistryError  # noqa: PLC0415
@@ -84,8 +84,8 @@ def train(
     Example: tocsin train skab --data may.csv --name pump
              tocsin train pump.toml --data 'runs/*.csv' --name pump --label fault --search 50
     """  # noqa: D301 -- click reads the mark
+    from models.fitting.trial import Trial  # noqa: PLC0415
     from models.recipe_text import text  # noqa: PLC0415
-    from models.trial import Trial  # noqa: PLC0415
     from tocsin import model_tables  # noqa: PLC0415
     from tocsin.model_data import recipe_of, sheets  # noqa: PLC0415
     from tocsin.model_place import registry  # noqa: PLC0415

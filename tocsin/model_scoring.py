@@ -6,10 +6,10 @@ import msgspec
 import pandas as pd
 
 from models.contract import Task
-from models.evaluation import Evaluation, evaluation
+from models.judging.evaluation import Evaluation, evaluation
+from models.judging.results import results
 from models.reading.records import Records, records
 from models.reading.sheets import Sheet
-from models.results import results
 from models.scoring import score
 from models.trained import Trained
 from tocsin.model_data import Data, sheets

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from models.contract import Task
-from models.evaluation import Evaluation
+from models.fitting.trial import Found, Trial
+from models.judging.evaluation import Evaluation
 from models.kinds import Kind
 from models.recipe_text import text as recipe_text
 from models.registry.folder import Entry
-from models.trial import Found, Trial
 from tocsin.model_scoring import best
 from tocsin.model_training import Made
 

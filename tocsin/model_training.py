@@ -8,7 +8,11 @@ from pathlib import Path
 import msgspec
 
 from models.cards.card import card
-from models.evaluation import Evaluation, evaluation
+from models.fitting.splits import splits
+from models.fitting.tracking import Tracker, Untracked, tracking
+from models.fitting.training import train
+from models.fitting.trial import Found, Told, held_out, silent
+from models.judging.evaluation import Evaluation, evaluation
 from models.reading.lineage import lineage
 from models.reading.records import Records, records
 from models.reading.sheets import Sheet
@@ -16,10 +20,6 @@ from models.recipe import Recipe
 from models.registry.folder import Registry
 from models.registry.manifest import Facts
 from models.scoring import Judged
-from models.splits import splits
-from models.tracking import Tracker, Untracked, tracking
-from models.training import train
-from models.trial import Found, Told, held_out, silent
 from tocsin.model_place import Model
 
 
@@ -58,7 +58,7 @@ def _made(wish: Wish, sheets: Sequence[Sheet], where: Registry, there: Tracker) 
     rows = records(sheets, wish.recipe, label=wish.label)
     recipe, found = wish.recipe, None
     if wish.trials:
-        from models.search import search  # noqa: PLC0415 -- in a notebook, Optuna warns of bars that it cannot draw
+        from models.fitting.search import search  # noqa: PLC0415 -- in a notebook, Optuna warns of bars that it cannot draw
 
         journal = _journal(where, wish.name)
         found = search(recipe, rows.table, trials=wish.trials, timed=rows.timed, journal=journal, told=wish.told)

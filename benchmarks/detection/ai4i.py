@@ -13,11 +13,11 @@ from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.detection.result import Result, folder
 from models.arrays import F64, I64, Bools
-from models.metrics import average_precision, confusion
+from models.fitting.training import train
+from models.judging.metrics import average_precision, confusion
 from models.recipe import Recipe, changed, load
 from models.scoring import score
 from models.table import Stretch, Table
-from models.training import train
 
 FOLDS, SEEDS, TREES, EVEN = 5, range(5), 300, 0.5
 TARGET, REFERENCE = 0.905, (0.880, 0.906)

@@ -15,11 +15,11 @@ import pandas as pd
 from benchmarks.detection.disguise import Disguise
 from benchmarks.detection.result import Result, folder
 from models.arrays import F64, Bools
-from models.metrics import coverage, rmse, s_score
+from models.fitting.training import train
+from models.judging.metrics import coverage, rmse, s_score
 from models.recipe import Recipe, changed, load
 from models.scoring import score
 from models.table import Stretch, Table
-from models.training import train
 
 FLIGHT_NS = 1_000_000_000  # a count stands as so many seconds
 CAP = 125.0

@@ -13,10 +13,10 @@ from sklearn.model_selection import StratifiedKFold
 from benchmarks.detection.disguise import Disguise
 from benchmarks.detection.result import Result, folder
 from models.arrays import F64, I64
+from models.fitting.training import train
 from models.recipe import Recipe, changed, load
 from models.scoring import score
 from models.table import Stretch, Table
-from models.training import train
 
 SENSORS = (
     "PS1",

@@ -13,11 +13,11 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from benchmarks.detection.disguise import Disguise
 from benchmarks.detection.result import Result, folder
 from models.arrays import F64, I64, Bools
-from models.metrics import average_precision, roc_auc
+from models.fitting.training import train
+from models.judging.metrics import average_precision, roc_auc
 from models.recipe import Recipe, changed, load
 from models.scoring import score
 from models.table import Stretch, Table
-from models.training import train
 
 CUTS = (0, 199, 398, 596, 795, 993)
 ENDS = (44, 89, 133, 177, 222, 266, 310, 354, 399, 443)

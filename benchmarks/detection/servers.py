@@ -17,11 +17,11 @@ from sklearn.metrics import average_precision_score
 from benchmarks.detection.disguise import Disguise
 from benchmarks.detection.result import Result
 from models.arrays import F64, Bools
-from models.metrics import confusion
+from models.fitting.training import train
+from models.judging.metrics import confusion
 from models.recipe import Recipe, changed
 from models.scoring import score
 from models.table import Stretch, Table
-from models.training import train
 
 MINUTE_NS = 60_000_000_000
 Changes = Mapping[str, object]

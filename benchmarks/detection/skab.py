@@ -23,12 +23,12 @@ from models.arrays import F64, I64, Bools
 from models.contract import Job
 from models.decide import DEFAULT, Deciding, Decision, decide
 from models.estimators import estimator
-from models.metrics import Confusion, confusion
+from models.fitting.training import train
+from models.judging.metrics import Confusion, confusion
 from models.recipe import Recipe, changed, load
 from models.scoring import score
 from models.selflearning.online import Online
 from models.table import Stretch, Table
-from models.training import train
 
 FITTED = 400
 WINDOW_S = 60.0

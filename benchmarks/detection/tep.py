@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks.detection.disguise import Disguise
 from benchmarks.detection.result import Result, folder
 from models.arrays import F64, Bools
+from models.fitting.training import train
 from models.recipe import Recipe, load
 from models.scoring import score
 from models.table import Stretch, Table
-from models.training import train
 
 STEP_NS = 180 * 1_000_000_000
 NORMAL = 160  # rows of a test run before its fault

@@ -19,7 +19,7 @@ MOST_ROWS = 100_000  # scored for the pictures
 MOST_CHANNELS = 30
 MOST_SOURCES = 20
 TWO = 2
-METRICS: Mapping[str, str] = {  # as models.evaluation names them
+METRICS: Mapping[str, str] = {  # as models.judging.evaluation names them
     "f1": "F1 of single calls",
     "far": "false alarms among what was normal",
     "mar": "missed among what was wrong",

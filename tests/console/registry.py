@@ -7,11 +7,11 @@ import numpy as np
 
 from models.cards.card import card
 from models.contract import Task
+from models.fitting.training import train
 from models.recipe import Recipe
 from models.registry.folder import Registry
 from models.registry.manifest import Data, Facts, Source
 from models.table import Stretch, Table
-from models.training import train
 from wire.messages import NS_PER_S
 
 MADE_NS = 1_780_000_000 * NS_PER_S

@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 
 from models.contract import F64, Task
+from models.fitting.training import train
 from models.recipe import Recipe, parse
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 
 SECOND = 1_000_000_000
 NAMES = ("load", "heat", "flow", "hum")

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 
 from models.contract import Task
+from models.fitting.training import train
 from models.reading.errors import ReadingError
 from models.reading.records import Records, records
 from models.reading.sheets import Sheet, of_frame, paths_of, read
 from models.recipe import Columns, Recipe
 from models.table import Table
 from models.trained import Trained
-from models.training import train
 
 PLAIN = "time,a,b\n2026-05-01T06:00:00Z,1,2.5\n2026-05-01T06:00:01Z,,4\n"
 ANOMALY = Recipe(

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.contract import F32, F64, Job, Scored
+from models.fitting.training import train
 from models.table import Stretch, Table
 from models.trained import NEAR_LIMIT, Trained
-from models.training import train
 from tests.models.made import NAMES, SECOND, TRAINED, fitted, recipe, recorded, rows
 
 LENGTH = 240

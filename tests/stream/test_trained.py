@@ -10,12 +10,12 @@ import pytest
 
 from models.contract import F32, F64, I64, Detector, Job, Scored, Task
 from models.decide import DEFAULT, Decision
+from models.fitting.training import train
 from models.recipe import parse
 from models.scoring import score
 from models.selflearning.online import Online
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.inputs import Item

@@ -4,13 +4,13 @@ import pytest
 
 from models.anomaly.mewma import Chart
 from models.contract import F32, F64, Job, Scored
+from models.fitting.training import train
 from models.head import TrainingError
 from models.recipe import RecipeError, changed, parse
 from models.registry.payload import packed, unpacked
 from models.scoring import score
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 
 SECOND = 1_000_000_000
 CHANNELS = ("flow", "pressure", "current", "temperature")

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from models.fitting.training import train
 from models.recipe import load
 from models.scoring import score
 from models.table import Stretch, Table
-from models.training import train
 
 
 def table(seed: int, moved: float = 0.0) -> Table:

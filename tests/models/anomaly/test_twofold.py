@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from models.contract import F64
+from models.fitting.training import train
 from models.head import TrainingError
 from models.recipe import load, parse
 from models.registry.payload import packed, unpacked
 from models.scoring import Judged, score
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 
 CHANNELS = ("load", "memory", "network", "disk", "swap")
 PLAIN = """

@@ -6,13 +6,13 @@ import pytest
 
 from models.cards.card import MOST_ROWS, _some, card
 from models.contract import F64, Task
+from models.fitting.training import train
 from models.recipe import Recipe
 from models.registry.folder import Registry
 from models.registry.manifest import Data, Facts, Source
 from models.scoring import score
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 
 SECOND = 1_000_000_000
 FACTS = Facts(

@@ -7,6 +7,7 @@ import pytest
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships none
 
 from models.contract import F64, Task
+from models.fitting.training import train
 from models.head import TrainingError
 from models.imported.allowed import ALLOWED, VARIABLE, further
 from models.recipe import Calibration, Recipe, RecipeError
@@ -15,7 +16,6 @@ from models.registry.manifest import Facts
 from models.scoring import score
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 
 SECOND = 1_000_000_000
 FACTS = Facts(made_at_ns=1)

@@ -3,15 +3,15 @@ import numpy as np
 import pytest
 
 from models.contract import F64, Scored
-from models.evaluation import evaluation
+from models.fitting.training import train
 from models.head import TrainingError
+from models.judging.evaluation import evaluation
 from models.life.wear import Wear
 from models.recipe import changed, load, parse
 from models.registry.payload import packed, unpacked
 from models.scoring import score
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 
 SECOND = 1_000_000_000
 CHANNELS = ("speed", "pressure", "heat", "flow", "hum", "ambient")

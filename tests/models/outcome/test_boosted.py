@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from models.contract import F64
+from models.fitting.training import train
 from models.head import TrainingError
-from models.metrics import roc_auc
+from models.judging.metrics import roc_auc
 from models.recipe import Recipe, parse
 from models.scoring import score
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 
 SECOND = 1_000_000_000
 CHANNELS = tuple(f"m{at}" for at in range(12))

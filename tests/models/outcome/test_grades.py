@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from models.contract import F32, F64
+from models.fitting.training import train
 from models.head import TrainingError
 from models.recipe import Recipe, parse
 from models.scoring import score
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 
 SECOND = 1_000_000_000
 CHANNELS = ("pressure", "flow", "heat")

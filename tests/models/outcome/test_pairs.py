@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from models.contract import Task
+from models.fitting.training import train
 from models.outcome.pairs import with_pairs
 from models.recipe import Recipe, RecipeError, load
 from models.scoring import score
 from models.table import Stretch, Table
-from models.training import train
 
 NAMES = ("kind", "torque", "speed", "room")
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from models.contract import Task
+from models.fitting.training import train
 from models.recipe import Recipe
 from models.registry.folder import Registry
 from models.registry.manifest import Data, Facts, Source
 from models.table import Stretch, Table
 from models.trained import Trained
-from models.training import train
 
 SECOND = 1_000_000_000
 

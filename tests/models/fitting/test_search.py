@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from models.contract import F64, Task
-from models.evaluation import evaluation
+from models.fitting.search import search
+from models.fitting.splits import splits
+from models.fitting.trial import Trial, held_out
 from models.head import TrainingError
+from models.judging.evaluation import evaluation
 from models.recipe import Recipe, RecipeError, changed
-from models.search import search
-from models.splits import splits
 from models.table import Stretch, Table
-from models.trial import Trial, held_out
 
 ANOMALY = Recipe(
     task=Task.ANOMALY,

@@ -14,12 +14,12 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from models.contract import Task
-from models.evaluation import EvaluationError, evaluation
+from models.fitting.splits import Split, splits
+from models.fitting.trial import Found, Told, Trial, figure, held_out, silent
 from models.head import TrainingError
+from models.judging.evaluation import EvaluationError, evaluation
 from models.recipe import Recipe, RecipeError, changed
-from models.splits import Split, splits
 from models.table import Table
-from models.trial import Found, Told, Trial, figure, held_out, silent
 
 WIDE = 20.0  # a range whose ends are so many times apart is searched by size, not by difference
 TIE = 1e-6  # of a figure: so much are rings in all rows instead of none worth, which decides between equals

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from models import metrics
 from models.contract import F64, I64, Task
+from models.judging import metrics
 from models.recipe import Recipe
 from models.scoring import Judged
 

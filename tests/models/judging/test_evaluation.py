@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.contract import F64, Scored, Task
-from models.evaluation import Evaluation, EvaluationError, evaluation
+from models.judging.evaluation import Evaluation, EvaluationError, evaluation
 from models.recipe import Recipe
 from models.scoring import Judged
 from models.table import Stretch

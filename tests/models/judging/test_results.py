@@ -3,10 +3,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.contract import F32, Scored, Task
+from models.judging.results import results
 from models.reading.records import Records, records
 from models.reading.sheets import of_frame
 from models.recipe import Columns, Recipe
-from models.results import results
 from models.scoring import Judged
 
 ANOMALY = Recipe(task=Task.ANOMALY)

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from models.contract import Task
-from models.mlflow_runs import flat
+from models.fitting.mlflow_runs import flat
+from models.fitting.tracking import SWITCH, Beside, Mlflow, Untracked, tracker, tracking
+from models.fitting.training import train
 from models.recipe import Recipe
 from models.registry.folder import Entry, Registry
 from models.registry.manifest import Data, Facts, Source
 from models.table import Stretch, Table
-from models.tracking import SWITCH, Beside, Mlflow, Untracked, tracker, tracking
-from models.training import train
 
 needs_mlflow = pytest.mark.skipif(find_spec("mlflow") is None, reason="the extra mlflow is not installed")
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent.parent
 RECIPE = Recipe(task=Task.ANOMALY, estimator={"kind": "mahalanobis"}, seed=4, search={"seed": (1, 2)})
 FACTS = Facts(
     made_at_ns=1_700_000_000_000_000_000,
@@ -66,7 +66,7 @@ def test_where_nothing_is_tracked_nothing_is_told(registry: Registry) -> None:
 
 
 def test_asking_for_a_tracker_does_not_load_mlflow() -> None:
-    program = "import sys; from models.tracking import tracker; tracker(); print('mlflow' in sys.modules)"
+    program = "import sys; from models.fitting.tracking import tracker; tracker(); print('mlflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -160,8 +160,8 @@ def test_a_store_that_cannot_be_reached_is_one_warning(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     entry = stored(registry)
-    with caplog.at_level(logging.WARNING, logger="models.tracking"):
+    with caplog.at_level(logging.WARNING, logger="models.fitting.tracking"):
         assert Mlflow().log(entry, registry) == ""
-    (record,) = [each for each in caplog.records if each.name == "models.tracking"]
+    (record,) = [each for each in caplog.records if each.name == "models.fitting.tracking"]
     assert record.getMessage().startswith("pump 1 is stored, but MLflow was not told: ")
     assert registry.load("pump").version == 1

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from models.contract import Task
+from models.fitting.splits import Split
+from models.fitting.training import train
 from models.recipe import Recipe
 from models.scoring import Judged, score
-from models.splits import Split
-from models.training import train
 
 FIGURES: Mapping[Task, str] = {Task.ANOMALY: "f1", Task.LIFE: "rmse", Task.OUTCOME: "ap"}
 GRADES = "balanced_accuracy"  # of an outcome with more than two classes

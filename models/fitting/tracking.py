@@ -16,14 +16,14 @@ from typing import Protocol
 
 import msgspec
 
-from models.mlflow_runs import UNSET, Told, logged, quietly
+from models.fitting.mlflow_runs import UNSET, Told, logged, quietly
 from models.registry.folder import MANIFEST, PAYLOAD, Entry, Registry
 from models.registry.manifest import encoded
 
 SWITCH = "TOCSIN_MLFLOW"
 OFF = frozenset({"off", "0", "no", "false"})
 PATIENCE_S = 180.0
-_CODE = Path(__file__).parent.parent
+_CODE = Path(__file__).parent.parent.parent
 _log = logging.getLogger(__name__)
 
 
@@ -89,7 +89,12 @@ def tracking(environ: Mapping[str, str] = os.environ) -> Iterator[Tracker]:
         yield found
         return
     path = os.pathsep.join(filter(None, (str(_CODE), environ.get("PYTHONPATH", ""))))
-    command = [sys.executable, "-P", "-m", "models.mlflow_runs"]  # not what is called `models` where a person works
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "models.fitting.mlflow_runs",
+    ]  # not what is called `models` where a person works
     with subprocess.Popen(  # noqa: S603 -- nothing of it comes from outside
         command,
         env={**UNSET, **environ, "PYTHONPATH": path},

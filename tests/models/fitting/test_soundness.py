@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from models.contract import F64, Task
+from models.fitting.soundness import sane
+from models.fitting.training import Fitted, train
 from models.head import TrainingError
 from models.recipe import Recipe, RecipeError, parse
 from models.scoring import score
-from models.soundness import sane
 from models.table import Stretch, Table
-from models.training import Fitted, train
 
 RECIPE = parse('task = "anomaly"\nestimator = { kind = "mewma", span = 8 }')
 

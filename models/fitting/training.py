@@ -8,9 +8,9 @@ from models.estimators import estimator
 from models.features.bank import Bank
 from models.features.normalise import Normaliser, normaliser
 from models.features.table import bank as bank_of
+from models.fitting.soundness import checked, few, sane
 from models.head import Training, TrainingError
 from models.recipe import Recipe
-from models.soundness import checked, few, sane
 from models.table import Stretch, Table
 from models.trained import Trained
 

@@ -1,0 +1,1 @@
+"""Judging: what a model said, laid beside what was so; knows no estimator."""
