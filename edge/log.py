@@ -236,7 +236,8 @@ class LocalLog:
             old, going = self._lane, joined([*self._owed, (after, pos)])
             try:
                 with self._writing(synced=False) as db:
-                    rows, size, appended = map(sum, zip(*(records.delete(db, where) for where in going), strict=True))
+                    # A list: a tuple that is being made is seen by whoever walks all objects, as a web kit does.
+                    rows, size, appended = map(sum, zip(*[records.delete(db, where) for where in going], strict=True))
                     late = tuple(where for where in old.late if records.first_clock_ns(db, where) is not None)
                     lane = msgspec.structs.replace(
                         old,

@@ -187,20 +187,20 @@ class DuckStore:
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        root = self._require()
         try:
-            with translated(self._path), root.cursor() as con:
+            with translated(self._path), self._cursor() as con:
                 yield con
         except StoreBrokenError as error:
             if self._root is None:  # closed meanwhile, which ends all that is under way
                 raise StoreClosedError(self._path) from error
             raise
 
-    def _require(self) -> duckdb.DuckDBPyConnection:
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        # Under the lock: DuckDB refuses to close a connection that is just making a cursor.
         with self._lock:
             if self._root is None:
                 raise StoreClosedError(self._path)
-            return self._root
+            return self._root.cursor()
 
     def _writing(self) -> Pen:
         if self._read_only:
