@@ -24,6 +24,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "soak": "benchmarks.soak.campaign",
     "skab": "benchmarks.skab_line",
     "machines": "benchmarks.detection.machines",
+    "speed": "benchmarks.detection.speed",
 }
 LONG = frozenset({"soak"})  # run when named alone
 
