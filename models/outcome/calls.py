@@ -60,7 +60,7 @@ class Calls:
     at: I64  # rows at which a call is made
     juries: tuple[Jury, ...]
     prior: F64  # classes
-    typical: F64  # f; what each feature usually is at the last checkpoint
+    typical: F64  # checkpoints x f; what each feature usually is there
     limit: float  # P(fail) of two classes
     channels: int
     memory: int
@@ -86,14 +86,17 @@ class Calls:
         return Settled(score=score, memory=stands[-1].copy(), outlook=called, seen=called)
 
     def blame(self, x: F64, looks: F64) -> F64:  # noqa: ARG002 -- asks anew, a channel at a time
-        """How much less likely the failure would be at the last checkpoint if a channel were as it usually is."""
+        """How much less likely the second class would be to the last jury called if a channel were as it usually is."""
         drop = np.zeros((len(x), self.channels))
-        rows = x[:, : -self.channels]
-        own = np.arange(rows.shape[1]) % self.channels
-        jury = self.juries[-1]
-        said = jury.call(rows)[:, 1]
-        for channel in range(self.channels):
-            without = np.where(own == channel, self.typical, rows)
-            drop[:, channel] = np.maximum(said - jury.call(without)[:, 1], 0.0)
+        turn = np.maximum(np.searchsorted(self.at, x[:, -self.channels], side="right") - 1, 0)
+        for each in np.unique(turn):
+            mine = np.flatnonzero(turn == each)
+            drop[mine] = self._drop(x[mine, : -self.channels], self.juries[each], self.typical[each])
         total = drop.sum(axis=1, keepdims=True)
         return np.where(total > 0, drop / np.where(total > 0, total, 1.0), 1.0 / self.channels)
+
+    def _drop(self, rows: F64, jury: Jury, typical: F64) -> F64:
+        own = np.arange(rows.shape[1]) % self.channels
+        said = jury.call(rows)[:, 1]
+        less = [jury.call(np.where(own == channel, typical, rows))[:, 1] for channel in range(self.channels)]
+        return np.maximum(said[:, None] - np.stack(less, axis=1), 0.0)

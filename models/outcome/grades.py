@@ -44,13 +44,12 @@ class Grades(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise TrainingError(msg)
         juries = tuple(self._jury(part) for part in parts)
         shown = np.bincount(parts[0].label.astype(np.int64), minlength=len(known.classes))
-        last = parts[-1]
         return Calls(
             at=np.array([int(part.age[0]) + 1 for part in parts], dtype=np.int64),
             juries=juries,
             prior=shown / shown.sum(),
-            typical=np.median(last.x[:, : -last.channels], axis=0),
-            limit=self._limit(last) if len(known.classes) == TWO else 1.0,
+            typical=np.stack([np.median(part.x[:, : -part.channels], axis=0) for part in parts]),
+            limit=self._limit(parts[-1]) if len(known.classes) == TWO else 1.0,
             channels=known.channels,
             memory=len(known.classes),
         )
