@@ -195,13 +195,13 @@ def counted(found: Evaluation) -> str:
     return "units" if found.task is Task.OUTCOME else "rows"
 
 
-def plain_entry(entry: Entry, aliases: Mapping[str, int]) -> dict[str, object]:
-    """A stored model for programs."""
+def plain_entry(entry: Entry, aliases: Mapping[str, int] | None = None) -> dict[str, object]:
+    """A stored model for programs, with where the aliases of its name point if that is told."""
     facts = entry.manifest.facts
     return {
         "name": entry.name,
         "version": entry.version,
-        "aliases": dict(aliases),
+        **({} if aliases is None else {"aliases": dict(aliases)}),
         "task": entry.manifest.task.value,
         "made_at": day(facts.made_at_ns),
         "rows": facts.data.rows,
@@ -215,7 +215,7 @@ def as_plain(made: Made) -> dict[str, object]:
     """A training for programs."""
     table, entry = made.rows.table, made.model.entry
     return {
-        **(plain_entry(entry, {}) if entry is not None else {}),
+        **(plain_entry(entry) if entry is not None else {}),
         "rows": table.rows,
         "stretches": len(table.stretches),
         "channels": list(table.channels),
