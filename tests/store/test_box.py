@@ -94,7 +94,7 @@ def test_ever_new_subsets_of_channels_end_in_a_bounded_number_of_sets(tmp_path: 
         for name in names:
             assert series.columns[name] == [float(t) if name in subset else None for t, subset in enumerate(subsets)]
         assert store.counted() == {"edge": 511}
-        assert len(store._require().execute("SELECT * FROM sets").fetchall()) < 300
+        assert len(store._cursor().execute("SELECT * FROM sets").fetchall()) < 300
 
 
 def test_devices_tell_what_is_known_of_them(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_texts_advice_and_doubted_clocks_are_kept(tmp_path: Path) -> None:
     advice = Advice(origin(), "edge", "run-1", "step-2", 0.5, stop=False, t_ns=9)
     with DuckStore(path=tmp_path / "box.duckdb") as store:
         store.write(commit(1, events=events, outcomes=[advice]))
-        rows = store._require().execute("SELECT kind, subject FROM events ORDER BY kind").fetchall()
+        rows = store._cursor().execute("SELECT kind, subject FROM events ORDER BY kind").fetchall()
         assert rows == [("advice", "run-1"), ("clock-doubted", "pump"), ("text", "pump")]
 
 
@@ -228,7 +228,7 @@ def test_rows_are_the_same_before_and_after_they_moved_to_where_a_device_lies_to
         for number in range(6):
             frames = [ramp(device, number * 50_000, 50_000, 1) for device in ("pump", "mill")]
             store.write(commit(number + 1, *frames))
-        con = store._require()
+        con = store._cursor()
         fresh, kept = (con.execute(f"SELECT count(*) FROM {t}_1").fetchall()[0][0] for t in ("fresh", "kept"))
         assert fresh + kept == 600_000
         assert kept >= 250_000
@@ -239,4 +239,4 @@ def test_rows_are_the_same_before_and_after_they_moved_to_where_a_device_lies_to
 def test_the_lane_of_an_event_is_kept_with_it(tmp_path: Path) -> None:
     with DuckStore(path=tmp_path / "box.duckdb") as store:
         store.write(commit(3, events=[Text("pump", "mode", "eco")]))
-        assert store._require().execute("SELECT log, seq FROM events").fetchall() == [(LANE, 3)]
+        assert store._cursor().execute("SELECT log, seq FROM events").fetchall() == [(LANE, 3)]

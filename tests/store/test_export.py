@@ -84,8 +84,8 @@ def test_an_export_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -
     out.write_text("old", encoding="utf-8")
     with DuckStore(path=tmp_path / "box.duckdb") as store:
         store.write(commit(1, ramp("pump", 0, 5)))
-        store._require().execute("DROP VIEW readings_2")
-        store._require().execute(
+        store._cursor().execute("DROP VIEW readings_2")
+        store._cursor().execute(
             "CREATE VIEW readings_2 AS SELECT set_id, t_ns, CASE WHEN t_ns > 0 THEN error('torn') END AS v0, v1 "
             "FROM fresh_2"
         )

@@ -107,7 +107,7 @@ def test_an_empty_file_that_a_crash_left_is_a_new_store(tmp_path: Path) -> None:
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "box.duckdb"
     with DuckStore(path=path) as store:
-        store._require().execute("UPDATE about SET version = 99")
+        store._cursor().execute("UPDATE about SET version = 99")
     found = refusal(path)
     assert isinstance(found, StoreVersionError)
     assert found.version == 99
@@ -144,7 +144,7 @@ def test_an_older_schema_is_brought_up_step_by_step(tmp_path: Path, monkeypatch:
     )
     for _ in range(2):
         with DuckStore(path=path) as store:
-            con = store._require()
+            con = store._cursor()
             assert con.execute("SELECT version FROM about").fetchall() == [(3,)]
             assert con.execute("SELECT count(*) FROM shifts").fetchall() == [(0,)]
             assert store.counted() == {"edge": 1}

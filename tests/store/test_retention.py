@@ -113,8 +113,8 @@ def test_a_nearly_full_disk_takes_the_oldest_days_as_counted_gaps_and_then_the_b
             store.write(commit(day + 1, noise(day)))
         store.retain(START_NS + 10 * DAY_NS)
         assert store.counted() == {"edge": 10 * DAY_ROWS}
-        store._require().execute("CHECKPOINT")
-        inside = store._require().execute("SELECT free_blocks * block_size FROM pragma_database_size()").fetchall()
+        store._cursor().execute("CHECKPOINT")
+        inside = store._cursor().execute("SELECT free_blocks * block_size FROM pragma_database_size()").fetchall()
         disk.free = rules.min_free - inside[0][0] - 3_000_000
         with pytest.raises(StoreFullError):
             store.write(commit(11, ramp("mill", 900_000, 5)))
@@ -146,7 +146,7 @@ def test_the_newest_day_stays_whatever_the_disk_says(tmp_path: Path) -> None:
     with DuckStore(path=tmp_path / "box.duckdb", retention=Retention(min_free=1_000_000), free=disk) as store:
         for day in range(3):
             store.write(commit(day + 1, noise(day)))
-        store._require().execute("CHECKPOINT")
+        store._cursor().execute("CHECKPOINT")
         disk.free = 0
         store.retain(START_NS + 2 * DAY_NS + DAY_NS // 2)
         assert DAY_ROWS < store.counted()["edge"] < 3 * DAY_ROWS
