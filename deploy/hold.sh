@@ -4,9 +4,12 @@
 # comes back before Kafka has forgotten the one before it is given what that one was given: nothing, perhaps.
 seconds=$1
 shift
+ended=
+child=
+trap 'ended=yes; kill -TERM "$child" 2>/dev/null' TERM INT
 "$@" &
 child=$!
-trap 'kill -TERM "$child" 2>/dev/null; ended=yes' TERM INT
+[ -z "$ended" ] || kill -TERM "$child" # a stop that came before there was a command to pass it on to
 wait "$child"
 code=$?
 while kill -0 "$child" 2>/dev/null; do # a signal ends the wait, not the command

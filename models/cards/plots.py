@@ -47,7 +47,8 @@ def spread(judged: Sequence[Judged], limit: float) -> bytes:
             axes.hist(np.minimum(known, top), bins=bins, color=colour, alpha=0.75, label=name)
     axes.axvline(limit, color=LIMIT, linewidth=1.2, label="limit")
     axes.set(xlabel="score", ylabel="rows", yscale="log")
-    axes.legend(frameon=False, fontsize=8)
+    # A fixed place: looking for the best one takes seconds on a busy machine, and matplotlib warns of it.
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
     return _png(figure)
 
 
