@@ -1,5 +1,6 @@
 # Every target makes its own environment; nothing here needs more than python3 with venv and make.
 PYTHON ?= python3
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -25,7 +26,7 @@ demo: $(VENV)/.run  ## watch machines wear out and ring, on http://127.0.0.1:876
 	$(BIN)/tocsin demo
 
 test: $(VENV)/.dev  ## run every test
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 $(VENV)-edge/.done: locks/edge.txt pyproject.toml
 	@test -x $(VENV)-edge/bin/python || $(PYTHON) -m venv $(VENV)-edge
@@ -34,7 +35,7 @@ $(VENV)-edge/.done: locks/edge.txt pyproject.toml
 	@touch $@
 
 test-edge: $(VENV)-edge/.done  ## run the edge's tests where only its own packages are installed
-	$(VENV)-edge/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests/edge
+	$(VENV)-edge/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/edge
 
 check: $(VENV)/.dev  ## lint, format and type-check
 	$(BIN)/ruff check .
