@@ -96,7 +96,7 @@ def parse(text: str) -> Recipe:
 def _text(path: Path) -> str:
     stem = path.stem if path.suffix == ".toml" else path.name
     try:
-        if not path.exists() and path.parent == Path() and stem in shipped():
+        if not path.is_file() and path.parent == Path() and stem in shipped():  # a folder may be called like a recipe
             return (SHIPPED / f"{stem}.toml").read_text(encoding="utf-8")
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -117,8 +117,9 @@ def _labels(table: Table, task: Task) -> list[str]:
         raise TrainingError(msg)
     if task is Task.OUTCOME:
         counts = [int((label == at).sum()) for at in range(len(table.classes))]
-        if len(table.classes) < 2:  # noqa: PLR2004 -- one class alone cannot be told from another
-            only = "".join(table.classes)
+        shown = [name for name, count in zip(table.classes, counts, strict=True) if count]
+        if len(shown) < 2:  # noqa: PLR2004 -- one class alone cannot be told from another
+            only = "".join(shown)
             msg = f"every label says {only!r}: without at least one of another kind there is nothing to tell apart"
             raise TrainingError(msg)
         if len(counts) > max(MOST_GRADES, len(table.stretches) // 10):

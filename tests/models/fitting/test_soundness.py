@@ -92,3 +92,15 @@ def test_a_label_of_measurements_is_no_grade() -> None:
     table = Table(("c0",), made(normal(100, 1), np.arange(100, dtype=np.float64)).stretches, classes=many)
     with pytest.raises(TrainingError, match="100 different things"):
         train(Recipe(task=Task.OUTCOME), table)
+
+
+def test_a_class_of_which_no_unit_is_counts_for_none() -> None:
+    rows = normal(60)
+    table = Table(
+        ("c0", "c1", "c2"),
+        tuple(Stretch(str(at), np.array([at]), rows[at : at + 1], np.zeros(1)) for at in range(60)),
+        ("0", "1"),
+    )
+    recipe = parse('task = "outcome"\nestimator = { kind = "imported", path = "lightgbm.LGBMClassifier" }')
+    with pytest.raises(TrainingError, match="every label says '0'"):
+        train(recipe, table)
