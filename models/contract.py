@@ -9,7 +9,10 @@ import msgspec
 from models.arrays import F32, F64, I64, Bools
 from models.decide import Decision
 
-__all__ = ["F32", "F64", "I64", "Bools", "Detector", "Job", "Scored", "Task"]
+__all__ = ["F32", "F64", "I64", "LARGEST", "Bools", "Detector", "Job", "Scored", "Task"]
+
+
+LARGEST = 1e30  # of a score: what lies beyond counts as this, so that shares of it stay numbers as float32
 
 
 class Task(StrEnum):

@@ -24,6 +24,7 @@ class Training(msgspec.Struct, frozen=True):
     channels: int
     recipe: Recipe
     classes: tuple[str, ...] = ()
+    led: int = 0  # rows before the first of each stretch, which its features needed: so far do windows reach back
 
     @property
     def rows(self) -> int:
@@ -41,20 +42,25 @@ class Training(msgspec.Struct, frozen=True):
             t_ns=self.t_ns[rows],
         )
 
-    def folds(self, count: int, *, apart: int = 0) -> Iterator[tuple[Bools, Bools]]:
+    def folds(self, count: int) -> Iterator[tuple[Bools, Bools]]:
         """(fitted on, held out) rows of contiguous blocks; of whole stretches where there are at least `count`.
 
-        `apart`: so many rows beside a held-out block are left out, since their windows overlap with its own.
+        Rows beside a held-out block whose windows overlap with its own are neither.
         """
         whole = len(np.unique(self.stretch)) >= count
         places = np.unique(self.stretch, return_inverse=True)[1] if whole else np.arange(self.rows)
-        size = int(places.max(initial=-1)) + 1
+        apart, size = 0 if whole else self.led, int(places.max(initial=-1)) + 1
         for block in range(count):
             low, high = block * size // count, (block + 1) * size // count
+            near = (places >= low - apart) & (places < high + apart)
             held = (places >= low) & (places < high)
-            near = held if whole else (places >= low - apart) & (places < high + apart)
             if held.any() and not near.all():
                 yield ~near, held
+
+    def pieces(self) -> list[I64]:
+        """The places of rows that follow each other without a break."""
+        broken = (np.diff(self.stretch) != 0) | (np.diff(self.age) != 1)
+        return np.split(np.arange(self.rows), np.flatnonzero(broken) + 1)
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -92,3 +98,14 @@ class Estimator(Protocol):
 
 class TrainingError(Exception):
     """No defensible model can be made of these rows; the message says why and what would help."""
+
+
+def shares(parts: F64) -> F64:
+    """Parts (n x c, not negative) of their sum in each row; where there is none, all channels share alike.
+
+    >>> shares(np.array([[3.0, 1.0], [0.0, 0.0]])).tolist()
+    [[0.75, 0.25], [0.5, 0.5]]
+    """
+    total = parts.sum(axis=1, keepdims=True)
+    out: F64 = np.where(total > 0, parts / np.where(total > 0, total, 1.0), 1.0 / parts.shape[1])
+    return out

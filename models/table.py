@@ -16,6 +16,11 @@ class Stretch(msgspec.Struct, frozen=True):
     rows: F64  # k x c, NaN = missing
     label: F64 | None = None  # k; NaN = not known. Anomaly: 0 or 1; life: what is left; outcome: place in `classes`
 
+    def part(self, rows: I64 | slice) -> "Stretch":
+        """Some of its rows."""
+        label = None if self.label is None else self.label[rows]
+        return Stretch(name=self.name, t_ns=self.t_ns[rows], rows=self.rows[rows], label=label)
+
 
 class Table(msgspec.Struct, frozen=True):
     """Stretches with the same channels."""

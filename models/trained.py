@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from models.contract import F32, F64, I64, Bools, Job, Scored, Task
+from models.contract import F32, F64, I64, LARGEST, Bools, Job, Scored, Task
 from models.decide import Decision
 from models.features.bank import Bank
 from models.features.normalise import Normaliser
 from models.head import Head, Settled
 
 NEAR_LIMIT = 0.5  # of a score: which channels speak for it is asked from here on
-LARGEST = 1e30  # of a score: what lies beyond counts as this, so that shares of it stay numbers as float32
 BLOCK = 2048  # rows worked on at once: they stay in the cache, and BLAS begins no threads for so few
 
 

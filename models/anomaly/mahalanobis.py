@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 from sklearn.covariance import LedoitWolf
 
+from models.anomaly.limit import limit
 from models.contract import F64, I64
-from models.head import Settled, Training, TrainingError
+from models.head import Settled, Training, shares
 from models.product import product
 
 
@@ -33,33 +34,23 @@ class Distance:
         """What each feature adds to the square, none below nothing, summed by channel."""
         parts = np.maximum((x - self.center) * product(looks, self.whiten.T), 0.0)
         by_channel = parts.reshape(len(x), -1, self.channels).sum(axis=1)
-        total = by_channel.sum(axis=1, keepdims=True)
-        return np.where(total > 0, by_channel / np.where(total > 0, total, 1.0), 1.0 / self.channels)
+        return shares(by_channel)
 
 
 class Mahalanobis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Hyper-parameters: none but the recipe's calibration."""
 
     def fit(self, training: Training) -> Distance:
-        """Fit on all rows; the limit is the wanted quantile of distances of held-out blocks."""
-        held = []
-        warm = int(training.age.min())
-        for fitted, out in training.folds(training.recipe.calibration.folds, apart=warm):
-            if fitted.sum() > 1:
-                held.append(_distance(_fit(training.x[fitted], training.channels).look(training.x[out])))
-        if not held:
-            msg = f"{training.rows} warm rows are too few to set a limit"
-            raise TrainingError(msg)
-        calibration = training.recipe.calibration
-        limit = calibration.multiple * np.quantile(np.concatenate(held), 1.0 - calibration.false_alarm_rate)
-        return _fit(training.x, training.channels, float(limit))
+        """Fit on all rows; the limit is the wanted quantile of distances of held-out blocks. Raises TrainingError."""
+        bar = limit(training, lambda fitted, held: _distance(_fit(fitted).look(held.x)))
+        return _fit(training, bar)
 
 
-def _fit(x: F64, channels: int, limit: float = 1.0) -> Distance:
-    shape = LedoitWolf().fit(x)
+def _fit(training: Training, limit: float = 1.0) -> Distance:
+    shape = LedoitWolf().fit(training.x)
     values, vectors = np.linalg.eigh(shape.covariance_)
     floor = max(float(values.max()) * 1e-9, 1e-12)
-    return Distance(shape.location_, vectors / np.sqrt(np.maximum(values, floor)), max(limit, 1e-12), channels)
+    return Distance(shape.location_, vectors / np.sqrt(np.maximum(values, floor)), limit, training.channels)
 
 
 def _distance(looks: F64) -> F64:

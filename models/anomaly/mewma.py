@@ -12,11 +12,13 @@ from typing import Annotated
 
 import msgspec
 import numpy as np
-from scipy.signal import lfilter
 
+from models.anomaly.limit import limit
 from models.anomaly.peak import Peak
 from models.contract import F64, I64
-from models.head import Settled, Training, TrainingError
+from models.features import fading
+from models.head import Settled, Training, shares
+from models.product import product
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 NOISE = 0.0025  # of a part's variance, that any channel is supposed to have: what is smooth is not foretold for ever
@@ -50,7 +52,7 @@ class Chart:
 
     def look(self, x: F64) -> F64:
         """The parts, each of spread 1."""
-        parts: F64 = np.clip((x - self.center) @ self.whiten, -FAR, FAR)
+        parts: F64 = np.clip(product(x - self.center, self.whiten), -FAR, FAR)
         return parts
 
     def settle(self, memory: F64, looks: F64, age: I64) -> Settled:
@@ -64,14 +66,10 @@ class Chart:
     def blame(self, x: F64, seen: F64) -> F64:  # noqa: ARG002 -- the recent rows speak, not this one
         """What each part weighs, summed by channel."""
         by_channel = seen.reshape(len(seen), -1, self.channels).sum(axis=1)
-        total = by_channel.sum(axis=1, keepdims=True)
-        return np.where(total > 0, by_channel / np.where(total > 0, total, 1.0), 1.0 / self.channels)
+        return shares(by_channel)
 
     def _mean(self, memory: F64, looks: F64) -> tuple[F64, F64]:
-        if not len(looks):
-            return looks, memory
-        pace = 1.0 / self.span
-        mean, after = lfilter([pace], [1.0, pace - 1.0], looks, axis=0, zi=memory[None])
+        mean, after = fading.mean(looks, self.span, memory[None])
         return mean, after[0]
 
     def _weight(self, mean: F64, age: I64) -> F64:
@@ -101,16 +99,8 @@ class Mewma(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def fit(self, training: Training) -> Chart:
         """Fit on all usual rows; the limit is the wanted quantile of scores in held-out blocks."""
         training = _usual(training, self.outlier, self.span)
-        calibration = training.recipe.calibration
-        held = []
-        for fitted, out in training.folds(calibration.folds, apart=int(training.age.min(initial=0))):
-            if fitted.sum() > FEWEST:
-                held.append(_scores(self._chart(training.part(fitted)), training.part(out)))
-        if not held:
-            msg = f"{training.rows} rows are too few to set a limit from {calibration.folds} held-out blocks"
-            raise TrainingError(msg)
-        limit = calibration.multiple * float(np.quantile(np.concatenate(held), 1.0 - calibration.false_alarm_rate))
-        return self._chart(training, max(limit, TINY), self.peak)
+        bar = limit(training, lambda fitted, held: _scores(self._chart(fitted), held))
+        return self._chart(training, bar, self.peak)
 
     def _chart(self, training: Training, limit: float = 1.0, peak: Peak = NOTHING) -> Chart:
         center, whiten = _whitening(training.x, self.shrink)
@@ -169,8 +159,6 @@ def _inertia(parts: F64, follows: tuple[I64, int]) -> F64:
 
 def _scores(chart: Chart, training: Training) -> F64:
     """Scores of the rows as if each unbroken piece of them were a device of its own."""
-    broken = (np.diff(training.stretch) != 0) | (np.diff(training.age) != 1)
-    pieces = np.split(np.arange(training.rows), np.flatnonzero(broken) + 1)
     looks = chart.look(training.x)
     cold = np.zeros(chart.memory)
-    return np.concatenate([chart.settle(cold, looks[rows], np.arange(len(rows))).score for rows in pieces])
+    return np.concatenate([chart.settle(cold, looks[rows], np.arange(len(rows))).score for rows in training.pieces()])

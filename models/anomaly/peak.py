@@ -1,12 +1,11 @@
 """When most of the way back is back: a machine seldom returns wholly to where it was before a fault."""
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
-from scipy.signal import lfilter
 
 from models.contract import F64
+from models.features import fading
 
 SMALLEST = 1.0  # limits: peaks below it were no fault
 
@@ -17,9 +16,7 @@ class Peak:
 
     back: float  # share of the peak: what is no louder has come back; 0: nothing is remembered
     forget: float  # rows in which the peak fades by two thirds
-    lasting: (
-        float  # rows that a loud stretch must last to count for most of what it is: a lone wild value must not deafen
-    )
+    lasting: float  # rows that a loud stretch lasts at least: a lone wild value must not deafen
 
     @property
     def memory(self) -> int:
@@ -30,8 +27,6 @@ class Peak:
         """Scores (k, in limits) in lifted limits, and the memory after them; any split of the rows gives the same."""
         if not self.back or not len(score):
             return score, memory
-        pace, keep = 1.0 / self.lasting, 1.0 - 1.0 / self.forget
-        smooth, after = lfilter([pace], [1.0, pace - 1.0], score, zi=memory[:1])
-        peaks = list(accumulate(smooth.tolist(), lambda peak, new: max(peak * keep, new), initial=float(memory[1])))
-        lifted = score / np.maximum(self.back * np.array(peaks[1:]), SMALLEST)
-        return lifted, np.array([after[0], peaks[-1]])
+        smooth, after = fading.mean(score, self.lasting, memory[:1])
+        peaks = fading.peak(smooth, self.forget, float(memory[1]))
+        return score / np.maximum(self.back * peaks, SMALLEST), np.array([after[0], peaks[-1]])

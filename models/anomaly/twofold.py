@@ -6,23 +6,22 @@ that fades holds them together. Machines whose normal drifts may follow it on a 
 """
 
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Annotated
 
 import msgspec
 import numpy as np
-from scipy.signal import lfilter
 from sklearn.covariance import shrunk_covariance
 
 from models.anomaly.leash import Leash
+from models.anomaly.limit import limit
 from models.contract import F64, I64
-from models.head import Settled, Training, TrainingError
+from models.features import fading
+from models.head import Settled, Training, shares
 from models.product import product
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Rows = Annotated[float, msgspec.Meta(ge=1.0, le=1e6)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
-FEWEST = 10  # rows
 TINY = 1e-12
 
 
@@ -79,8 +78,7 @@ class Views:
 
     def blame(self, x: F64, seen: F64) -> F64:  # noqa: ARG002 -- a peak may be some rows back
         """What each channel added to the distance at the peak."""
-        total = seen.sum(axis=1, keepdims=True)
-        return np.where(total > TINY, seen / np.where(total > TINY, total, 1.0), 1.0 / self._channels)
+        return shares(seen)
 
     def _settle(self, memory: F64, looks: F64, age: I64) -> tuple[F64, F64, F64]:
         first = self.leash.memory(looks.shape[1])
@@ -97,20 +95,16 @@ class Views:
         """Mean squares by view and channel (k x views x c), smoothed; before the first row all was as usual."""
         size = len(self.squash.center)
         square = (looks * looks).reshape(len(looks), len(self.bases), -1, self._channels).sum(axis=2) / size
-        pace = 1.0 / self.smooth
-        more, after = lfilter(
-            [pace], [1.0, pace - 1.0], square - self.usual, axis=0, zi=memory.reshape(1, *self.usual.shape)
-        )
+        more, after = fading.mean(square - self.usual, self.smooth, memory.reshape(1, *self.usual.shape))
         return np.maximum(more + self.usual, 0.0), after.ravel()
 
     def _held(self, memory: F64, distance: F64, parts: F64) -> tuple[F64, F64, F64]:
         """Distance or faded peak, whichever is more, and the channels' parts (k x c) in it."""
-        keep = 1.0 - 1.0 / self.fade
-        held = np.array(list(accumulate(distance.tolist(), lambda peak, new: max(peak * keep, new), initial=memory[0])))
-        loud = distance >= held[:-1] * keep
+        held = fading.peak(distance, self.fade, float(memory[0]))
+        loud = distance == held
         source = np.maximum.accumulate(np.where(loud, np.arange(1, len(loud) + 1), 0))
         seen = np.concatenate([memory[None, 1:], parts])[source]
-        return held[1:], seen, np.concatenate([held[-1:], seen[-1]])
+        return held, seen, np.concatenate([held[-1:], seen[-1]])
 
 
 class Twofold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,19 +120,10 @@ class Twofold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def fit(self, training: Training) -> Views:
         """Fit on all rows; the limit is the wanted quantile of scores in held-out blocks, each from a cold start."""
-        calibration = training.recipe.calibration
-        held = []
-        cold = int(training.age.min())
-        for fitted, out in training.folds(calibration.folds, apart=cold):
-            if fitted.sum() > FEWEST:
-                held.append(_scores(self._views(training.part(fitted), cold), training.part(out)))
-        if not held:
-            msg = f"{training.rows} rows are too few to set a limit from {calibration.folds} held-out blocks"
-            raise TrainingError(msg)
-        limit = float(np.quantile(np.concatenate(held), 1.0 - calibration.false_alarm_rate))
-        return self._views(training, cold, max(calibration.multiple * limit, TINY))
+        bar = limit(training, lambda fitted, held: _scores(self._views(fitted), held))
+        return self._views(training, bar)
 
-    def _views(self, training: Training, cold: int, limit: float = 1.0) -> Views:
+    def _views(self, training: Training, limit: float = 1.0) -> Views:
         squash = _squash(training.x, self.reach)
         squashed = squash(training.x)
         size = squashed.shape[1]
@@ -160,7 +145,7 @@ class Twofold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             smooth=self.smooth,
             fade=self.fade,
             leash=Leash(self.follow, self.leash, size),
-            cold=cold,
+            cold=training.led,
             limit=limit,
         )
 
@@ -188,8 +173,6 @@ def _unit(squashed: F64, basis: F64) -> F64:
 
 def _scores(views: Views, training: Training) -> F64:
     """Scores of the rows as if each unbroken piece of them were a device of its own."""
-    broken = (np.diff(training.stretch) != 0) | (np.diff(training.age) != 1)
-    pieces = np.split(np.arange(training.rows), np.flatnonzero(broken) + 1)
     looks = views.look(training.x)
     cold = np.zeros(views.memory)
-    return np.concatenate([views.settle(cold, looks[rows], training.age[rows]).score for rows in pieces])
+    return np.concatenate([views.settle(cold, looks[rows], training.age[rows]).score for rows in training.pieces()])

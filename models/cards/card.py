@@ -229,13 +229,6 @@ def _some(table: Table) -> Table:
     for stretch in table.stretches[::step]:
         if left <= 0:
             break
-        chosen.append(_first(stretch, left))
+        chosen.append(stretch.part(slice(left)))
         left -= len(stretch.t_ns)
     return msgspec.structs.replace(table, stretches=tuple(chosen))
-
-
-def _first(stretch: Stretch, rows: int) -> Stretch:
-    if len(stretch.t_ns) <= rows:
-        return stretch
-    label = None if stretch.label is None else stretch.label[:rows]
-    return Stretch(name=stretch.name, t_ns=stretch.t_ns[:rows], rows=stretch.rows[:rows], label=label)

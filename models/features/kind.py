@@ -3,17 +3,9 @@
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from models.contract import F64, I64
-
-
-class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    """Base of the structs that features are: their fields are the hyper-parameters that a recipe may set."""
-
-    @property
-    def shows_gaps(self) -> bool:
-        """Whether a missing value is told as NaN, for estimators that know what to make of it."""
-        return False
 
 
 class Feature(Protocol):
@@ -43,3 +35,35 @@ class Feature(Protocol):
 
         `age` (k x w) counts the rows that the column showed before each. The same rows in any split give the same bits.
         """
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Base of the structs that features and normalisers are: their fields are what a recipe may set."""
+
+
+class Single(Kind, frozen=True):
+    """Base of features: makes one number of a value at once, and keeps nothing, unless it says otherwise."""
+
+    @property
+    def memory(self) -> int:
+        """See Feature, as all below."""
+        return 0
+
+    @property
+    def warm(self) -> int:
+        """One row."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def shows_gaps(self) -> bool:
+        """Estimators are spared what is missing."""
+        return False
+
+    def start(self, first: F64) -> F64:
+        """Nothing has been seen."""
+        return np.zeros((self.memory, len(first)))

@@ -3,23 +3,18 @@
 import numpy as np
 
 from models.contract import F64, I64
-from models.features.kind import Kind
+from models.features.kind import Single
 
 KEPT = 6  # sums of rows, of squares, of rows times their count; lowest, highest, first
 
 
-class SoFar(Kind, frozen=True, tag="so_far"):
+class SoFar(Single, frozen=True, tag="so_far"):
     """Mean, deviation, lowest, highest, slope a row, first and last value of all rows up to now."""
 
     @property
     def memory(self) -> int:
         """Sums, extremes and the first row."""
         return KEPT
-
-    @property
-    def warm(self) -> int:
-        """One row is a beginning."""
-        return 1
 
     @property
     def outputs(self) -> int:
@@ -44,33 +39,6 @@ class SoFar(Kind, frozen=True, tag="so_far"):
         slope = (tilted - middle * total) / np.maximum(count * (count * count - 1.0) / 12.0, 1.0)
         kept = np.stack([total[-1], square[-1], tilted[-1], low[-1], high[-1], memory[5]])
         return [mean, deviation, low, high, slope, first, x], kept
-
-
-class Count(Kind, frozen=True, tag="count"):
-    """How many rows there are up to now."""
-
-    @property
-    def memory(self) -> int:
-        """The bank counts."""
-        return 0
-
-    @property
-    def warm(self) -> int:
-        """From the first row on."""
-        return 1
-
-    @property
-    def outputs(self) -> int:
-        """The count."""
-        return 1
-
-    def start(self, first: F64) -> F64:
-        """Nothing to keep."""
-        return np.zeros((0, len(first)))
-
-    def run(self, memory: F64, x: F64, age: I64) -> tuple[list[F64], F64]:
-        """From 1 on."""
-        return [np.broadcast_to(age + 1.0, x.shape)], memory
 
 
 def _added(before: F64, x: F64) -> F64:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.features import departure, filters, so_far, trend
+from models.features import filters, so_far, trend
 from models.features.bank import Bank
 from models.features.kind import Feature
 from models.recipe import Part, Recipe, RecipeError
@@ -19,9 +19,9 @@ Known = (
     | filters.Lag
     | filters.Change
     | trend.Trend
-    | departure.Departure
+    | filters.Departure
     | so_far.SoFar
-    | so_far.Count
+    | filters.Count
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from models.contract import F64, I64
-from models.features.kind import Kind
+from models.features.kind import Single
 
 Span = Annotated[float, msgspec.Meta(ge=2.0, le=4096.0)]
 FEW = 8  # rows: a line through fewer says little
@@ -16,7 +16,7 @@ STEADY = 2.0  # spans: how much it is believed beforehand that nothing moves
 FORGOTTEN = 25.0  # spans: what is older weighs nothing in 64 bits
 
 
-class Trend(Kind, frozen=True, tag="trend"):
+class Trend(Single, frozen=True, tag="trend"):
     """Level at the newest row and change over a span, by discounted least squares (Brown 1963)."""
 
     span: Span
@@ -35,10 +35,6 @@ class Trend(Kind, frozen=True, tag="trend"):
     def outputs(self) -> int:
         """Level and change."""
         return 2
-
-    def start(self, first: F64) -> F64:
-        """No row is supposed before the first."""
-        return np.zeros((3, len(first)))
 
     def run(self, memory: F64, x: F64, age: I64) -> tuple[list[F64], F64]:
         """The lines after each row."""

@@ -61,8 +61,8 @@ def _within(table: Table, folds: int) -> Iterator[Split]:
         fit, judge = [], []
         for stretch in table.stretches:
             low, high = _cuts(len(stretch.t_ns), folds)[block]
-            fit.append(_rows(stretch, low))
-            judge.append(_led_up_to(_rows(stretch, high), low))
+            fit.append(stretch.part(slice(low)))
+            judge.append(_led_up_to(stretch.part(slice(high)), low))
         yield Split(_of(table, fit), _of(table, judge))
 
 
@@ -72,11 +72,6 @@ def _cuts(size: int, folds: int) -> list[tuple[int, int]]:
 
 def _of(table: Table, stretches: Sequence[Stretch]) -> Table:
     return msgspec.structs.replace(table, stretches=tuple(stretches))
-
-
-def _rows(stretch: Stretch, end: int) -> Stretch:
-    label = None if stretch.label is None else stretch.label[:end]
-    return Stretch(name=stretch.name, t_ns=stretch.t_ns[:end], rows=stretch.rows[:end], label=label)
 
 
 def _led_up_to(stretch: Stretch, low: int) -> Stretch:

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from models.contract import F64, Task
+from models.contract import Task
 from models.estimators import estimator
 from models.features.bank import Bank
 from models.features.normalise import Normaliser, normaliser
@@ -71,6 +71,7 @@ def _training(recipe: Recipe, table: Table, bank: Bank, scale: Normaliser) -> Tr
         channels=len(table.channels),
         recipe=recipe,
         classes=table.classes,
+        led=bank.warm - 1,
     ).part(warm)
 
 
@@ -84,13 +85,8 @@ def _normal_only(table: Table) -> Table:
             continue
         cuts = np.flatnonzero(np.diff(wrong.astype(np.int8))) + 1
         pieces = np.split(np.arange(len(wrong)), cuts)
-        parts += [_some(stretch, rows) for rows in pieces if len(rows) and not wrong[rows[0]]]
+        parts += [stretch.part(rows) for rows in pieces if len(rows) and not wrong[rows[0]]]
     if not parts:
         msg = "every row is labelled as anomalous: there is nothing normal to learn from"
         raise TrainingError(msg)
     return msgspec.structs.replace(table, stretches=tuple(parts))
-
-
-def _some(stretch: Stretch, rows: np.ndarray) -> Stretch:
-    label: F64 | None = None if stretch.label is None else stretch.label[rows]
-    return Stretch(name=stretch.name, t_ns=stretch.t_ns[rows], rows=stretch.rows[rows], label=label)

@@ -123,8 +123,7 @@ def _learnt(named: Imported, part: Training, label: np.ndarray | None, verbs: tu
 def _held_out(training: Training, fitted: Callable[[Training], Foreign]) -> tuple[F64, np.ndarray]:
     """What models that did not see them say of rows, and which rows those are."""
     looks, rows = [], []
-    apart = int(training.age.min())
-    for inside, out in training.folds(training.recipe.calibration.folds, apart=apart):
+    for inside, out in training.folds(training.recipe.calibration.folds):
         if training.recipe.task is Task.OUTCOME and len(np.unique(training.label[inside])) < TWO:
             continue
         looks.append(fitted(training.part(inside)).look(training.x[out]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.contract import F64, I64
-from models.head import Settled
+from models.head import Settled, shares
 
 BLOCK = 2**22  # numbers that are worked on at once
 LARGEST = 1e6  # of a score
@@ -57,8 +57,7 @@ class Foreign(ABC):
             without = np.where(own[:, None], self.typical, x[part]).reshape(-1, x.shape[1])
             less = self.rising(self.look(without)).reshape(self.channels, -1).T
             drop[part] = np.maximum(self.rising(looks[part])[:, None] - less, 0.0)
-        total = drop.sum(axis=1, keepdims=True)
-        return np.where(total > 0, drop / np.where(total > 0, total, 1.0), 1.0 / self.channels)
+        return shares(drop)
 
 
 @dataclass(frozen=True, kw_only=True)

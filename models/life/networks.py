@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
 from models.contract import F64
+from models.product import product
 
 BATCH = 256  # rows of a step
 PACE = 2e-3  # of learning
@@ -24,10 +25,10 @@ class Network:
         """What it makes of n rows (n x q), n."""
         *hidden, last = zip(self.weights, self.shifts, strict=True)
         for weight, shift in hidden:
-            x = x @ weight
+            x = product(x, weight)
             x += shift
             np.maximum(x, 0.0, out=x)
-        return np.asarray(x @ last[0][:, 0] + last[1][0], dtype=np.float64)
+        return np.asarray(product(x, last[0])[:, 0] + last[1][0], dtype=np.float64)
 
     def slopes(self, x: F64) -> F64:
         """How what it makes of each row grows with each number of the row, n x q."""

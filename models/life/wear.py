@@ -12,10 +12,11 @@ import msgspec
 import numpy as np
 
 from models.contract import F64, I64, Bools
-from models.head import Settled, Training, TrainingError
+from models.head import Settled, Training, TrainingError, shares
 from models.life.axes import axes
 from models.life.interval import Interval, interval
 from models.life.networks import Network, learnt
+from models.product import product
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0.0)]
@@ -44,7 +45,8 @@ class Wear:
 
     def look(self, x: F64) -> F64:
         """Features but the first (the row itself) along the axes, n x q."""
-        along = (_blocks(x, self.channels)[:, 1:] @ self.onto).reshape(len(x), len(self.center) - 1)
+        places = _blocks(x, self.channels)[:, 1:].reshape(-1, self.channels)
+        along = product(places, self.onto).reshape(len(x), len(self.center) - 1)
         return np.clip((along - self.center[:-1]) / self.spread[:-1], -FAR, FAR)
 
     def settle(self, memory: F64, looks: F64, age: I64) -> Settled:
@@ -71,8 +73,7 @@ class Wear:
         by_place = _blocks(x, self.channels)[:, 1:] - self.healthy
         weight = slope.reshape(len(x), len(self.healthy), self.onto.shape[1]) @ self.onto.T
         taken = np.maximum(-(weight * by_place).sum(axis=1), 0.0)
-        total = taken.sum(axis=1, keepdims=True)
-        return np.where(total > 0, taken / np.where(total > 0, total, 1.0), 1.0 / self.channels)
+        return shares(taken)
 
 
 class WearLife(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from models.contract import F64, I64
-from models.head import Settled
+from models.head import Settled, shares
 
 TWO = 2
 SHARP = 2.0  # of what the margins of the support vectors say
@@ -92,8 +92,7 @@ class Calls:
         for each in np.unique(turn):
             mine = np.flatnonzero(turn == each)
             drop[mine] = self._drop(x[mine, : -self.channels], self.juries[each], self.typical[each])
-        total = drop.sum(axis=1, keepdims=True)
-        return np.where(total > 0, drop / np.where(total > 0, total, 1.0), 1.0 / self.channels)
+        return shares(drop)
 
     def _drop(self, rows: F64, jury: Jury, typical: F64) -> F64:
         own = np.arange(rows.shape[1]) % self.channels

@@ -7,7 +7,7 @@ from lightgbm import Booster
 from scipy.special import expit
 
 from models.contract import F64, I64
-from models.head import Settled
+from models.head import Settled, shares
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ class Stages:
             for tree in self.trees[each]:
                 parts = np.asarray(tree.predict(x[mine, :end], pred_contrib=True, num_threads=1))
                 adds[mine, :end] += np.maximum(parts[:, :-1], 0.0)
-        total = adds.sum(axis=1, keepdims=True)
-        return np.where(total > 0, adds / np.where(total > 0, total, 1.0), 1.0 / self.channels)
+        return shares(adds)
 
 
 def said(trees: tuple[Booster, ...], x: F64) -> F64:

@@ -11,7 +11,6 @@ from models.registry.errors import ModelDamagedError, RegistryError
 
 FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
 
@@ -109,7 +108,7 @@ def decoded(content: bytes, where: str) -> Manifest:
 
 def checked_name(name: str) -> str:
     """The name, if a folder may be called so everywhere; raises RegistryError."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         msg = f"no name for a model: {name!r}; expected letters, digits, '.', '_' and '-', not '.' first"
         raise RegistryError(msg)
     return name
@@ -122,7 +121,7 @@ def is_name(text: str) -> bool:
 
 def checked_file(name: str) -> str:
     """The name of a card or a plot, if it stays inside its folder; raises RegistryError."""
-    if not _FILE.fullmatch(name):
+    if not is_name(name):
         msg = f"no name for a file of a model: {name!r}"
         raise RegistryError(msg)
     return name

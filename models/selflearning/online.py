@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from models.contract import F64, Job, Scored, Task
+from models.contract import F64, LARGEST, Job, Scored, Task
 from models.decide import DEFAULT
 from models.selflearning.memory import BLOCK, Memory, size
 from models.selflearning.verdict import WARM_ROWS, judge, shares
@@ -143,7 +143,7 @@ def _scored(jobs: Sequence[Job], memory: Memory, pages: _Pages, groups: int) -> 
         k, mine = len(job.t_ns), slice(at * groups, (at + 1) * groups)
         parts = pages.score[:k, mine]  # one a group
         heard = np.where(np.isnan(parts), -1.0, parts)
-        score = heard.max(axis=1)
+        score = np.minimum(heard.max(axis=1), LARGEST)
         known = np.where(score >= 0, score, np.nan)
         share = pages.share[:k, :, mine]
         share = share[:, :, 0] if groups == 1 else shares(np.maximum(heard, 0.0)[..., None])[..., 0]

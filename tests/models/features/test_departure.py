@@ -3,7 +3,7 @@ import pytest
 
 from models.contract import F64
 from models.features.bank import Bank
-from models.features.departure import Departure
+from models.features.filters import Departure
 
 
 def departures(rows: F64, span: float = 5.0) -> F64:
