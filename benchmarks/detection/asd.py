@@ -17,12 +17,8 @@ CHOICES = tuple(
 
 def results() -> list[Result]:
     """The shipped recipe as it is, in disguise, and with settings chosen without the server they judge."""
-    servers = [_server(at) for at in range(1, 7)] if folder("asd").exists() else []
-    if not servers:
-        print(f"no ASD servers in {folder('asd')}: set TOCSIN_DATA")
-        return []
     protocol = Protocol(set="asd", recipe=load("asd"), targets=TARGETS, reference=REFERENCE, choices=CHOICES)
-    return measured(servers, protocol)
+    return measured([_server(at) for at in range(1, 7)], protocol)
 
 
 def _server(number: int) -> Server:

@@ -61,9 +61,6 @@ class File(msgspec.Struct, frozen=True):
 def results() -> list[Result]:
     """Kind (a), one threshold chosen on all files; kind (b), chosen on the other folders; and the limit as shipped."""
     files = _files()
-    if not files:
-        print(f"no NAB streams in {folder('nab')}: set TOCSIN_DATA")
-        return []
     start, watching = time.perf_counter(), detector(load("nab"))
     scores = watched(watching, files)
     seconds = time.perf_counter() - start
@@ -165,8 +162,6 @@ def _line(
 
 def _files() -> list[File]:
     labels = folder("nab") / "labels" / "combined_windows.json"
-    if not labels.exists():
-        return []
     known: Mapping[str, Sequence[tuple[str, str]]] = json.loads(labels.read_text())
     return [_file(name, windows) for name, windows in known.items()]
 

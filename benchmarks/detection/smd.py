@@ -20,12 +20,8 @@ CHOICES = tuple(
 
 def results() -> list[Result]:
     """The shipped recipe as it is, in disguise, and with settings chosen on the other machine."""
-    servers = [_server(machine) for machine in MACHINES] if folder("smd").exists() else []
-    if not servers:
-        print(f"no SMD machines in {folder('smd')}: set TOCSIN_DATA")
-        return []
     protocol = Protocol(set="smd", recipe=load("smd"), targets=TARGETS, reference=REFERENCE, choices=CHOICES)
-    return measured(servers, protocol)
+    return measured([_server(machine) for machine in MACHINES], protocol)
 
 
 def _server(machine: str) -> Server:
