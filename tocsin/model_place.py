@@ -12,12 +12,11 @@ from models.registry.folder import CHAMPION, Entry, Registry
 from models.registry.manifest import is_name
 from tocsin.model_data import recipe_of
 from tocsin.options import DEFAULT
-from tocsin.places import models_url
+from tocsin.places import REGISTRY, models_url
 from wire.config import Config
 from wire.problem import SettingsError
 from wire.settings import load as load_config
 
-VARIABLE = "TOCSIN_REGISTRY"
 ALLOW = "TOCSIN_ALLOW"
 
 
@@ -42,7 +41,7 @@ class Model(msgspec.Struct, frozen=True):
 def registry(url: str = "") -> Registry:
     """The registry at a URL, else TOCSIN_REGISTRY, else that of ./tocsin.toml, else ./data/models."""
     allow = [path.strip() for path in os.environ.get(ALLOW, "").split(",") if path.strip()]
-    return Registry.open(url or os.environ.get(VARIABLE, "") or _configured(), allow=allow)
+    return Registry.open(url or os.environ.get(REGISTRY, "") or _configured(), allow=allow)
 
 
 def _configured() -> str:
@@ -51,7 +50,7 @@ def _configured() -> str:
     try:
         loaded = load_config(DEFAULT)
     except SettingsError as error:
-        msg = f"{error}; or name the registry in {VARIABLE}"
+        msg = f"{error}; or name the registry in {REGISTRY}"
         raise ModelError(msg) from error
     return models_url(loaded)
 

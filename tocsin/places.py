@@ -8,6 +8,8 @@ import msgspec
 from wire.config import Config, MqttSource, ReplaySource, SerialSource, Source
 from wire.settings import Loaded
 
+REGISTRY = "TOCSIN_REGISTRY"  # the variable that names the registry
+
 
 def is_fleet(config: Config) -> bool:
     """Whether inputs travel over Kafka."""
@@ -28,7 +30,7 @@ def store_path(loaded: Loaded) -> Path:
 
 def models_url(loaded: Loaded) -> str:
     """The folder of trained models, or where else they lie; TOCSIN_REGISTRY goes first, as where they are trained."""
-    if told := os.environ.get("TOCSIN_REGISTRY"):
+    if told := os.environ.get(REGISTRY):
         return told
     place = loaded.config.registry.removeprefix("folder:")
     return place if "://" in place else str(loaded.path(place))
