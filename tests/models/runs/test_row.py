@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from models.runs.row import cells, is_margin, is_seconds, layout, margin, row_of, step_of, took, values
 from wire.readings import Measured, StepEnded
 
-NAMES = st.text(st.sampled_from("ab/.%é"), min_size=1, max_size=6) | st.sampled_from(
-    ["x.margin", ".seconds", "%2F", "x%2Emargin", "%2Eseconds", "%252E"]
-)
+TRAPS = ["x.margin", ".seconds", "%2F", "x%2Emargin", "%2Eseconds", "%252E"]
+NAMES = st.text(st.sampled_from("ab/.%é"), min_size=1, max_size=6) | st.sampled_from(TRAPS)
 
 
 def measured(step: str, name: str, value: float | str | bool, *limits: float | None) -> Measured:  # noqa: FBT001 -- a measurement is a number, a text or a bool
