@@ -24,8 +24,8 @@ from edge.records import Kind
 from edge.room import Rate, Status
 from wire.config import DAY_NS, EdgeSettings, WhenFull
 from wire.envelope import pack
-from wire.messages import NS_PER_S, Action, ModelChange, Tick, Verdict
-from wire.ports import Entry, FullError
+from wire.messages import NS_PER_S
+from wire.ports import Entry, FullError, Wish
 
 SMALLEST_BYTES = 64 * 1024
 APPENDED_BYTES = 1024 * 1024  # what people and shells write may wait up to this, whatever the policy
@@ -164,7 +164,7 @@ class LocalLog:
                 trouble=self._trouble,
             )
 
-    def append(self, message: Action | Verdict | Tick | ModelChange) -> int:
+    def append(self, message: Wish) -> int:
         """Write one input of a person or a shell durably and return its position. Raises FullError, LogError."""
         body = pack(message)
         cost = records.cost(body)

@@ -1,18 +1,35 @@
 """What people do with alarms: acknowledge, accept a new normal, and say what they found."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from models.decide import Deciding
-from stream.alarms import WHOLE
+from stream.alarms import WHOLE, Notice
 from stream.detectors import Detectors
 from stream.draft import Draft, Occasion
 from stream.inputs import origin_of, refused
-from wire.messages import Action, Outcome, Verb, Verdict
+from wire.messages import Action, Backtested, Label, Labelled, Meaning, Outcome, Verb, Verdict, Watched
+
+MEANINGS: Mapping[str, Meaning] = MappingProxyType(
+    {"true": "anomaly", "false-alarm": "normal", "maintenance": "maintenance"}
+)
+Wish = Action | Verdict | Labelled | Watched | Backtested
 
 
-def answer(item: Action | Verdict, draft: Draft, detectors: Detectors, out: list[Outcome]) -> None:
-    """Take one action or verdict; one that finds nothing to act on is kept as a dead letter with the reason."""
+def answer(item: Wish, draft: Draft, detectors: Detectors, out: list[Outcome]) -> None:
+    """Take one action, verdict or word; one that finds nothing to act on is kept as a dead letter with the reason."""
     at = Occasion(item.edge, origin_of(item, item.edge), out)
+    if isinstance(item, Labelled):
+        out.append(msgspec.structs.replace(item.label, origin=at.origin))
+        return
+    if isinstance(item, Backtested):
+        out.append(msgspec.structs.replace(item.scores, origin=at.origin, role="backtest"))
+        return
+    if isinstance(item, Watched):
+        _watched(item, draft, at)
+        return
     reason = _tried(item, draft, detectors, at)
     if reason:
         out.append(refused(item, at.origin, item.who, reason, t_ns=item.at_ns, device=item.device))
@@ -60,11 +77,56 @@ def _accepted(item: Action, draft: Draft, detectors: Detectors, at: Occasion) ->
 
 
 def _found(item: Verdict, draft: Draft, at: Occasion) -> str:
+    """A verdict on an alarm, which may be over by now, is a label of the rows from its onset to its end."""
     panel = draft.panel(at, item.device)
     text = f"{item.finding}: {item.comment}" if item.comment else str(item.finding)
-    if panel.note(item.alarm, item.who, text, _at_ns(item, draft)):
-        return ""
-    return f"alarm {item.alarm!r} of {item.device!r} is normal by now; the verdict is kept here"
+    noted = panel.note(item.alarm, item.who, text, _at_ns(item, draft))
+    if not (noted or item.to_ns):
+        return f"alarm {item.alarm!r} of {item.device!r} is normal by now; the verdict is kept here"
+    at.out.append(
+        Label(
+            id=item.id,
+            origin=at.origin,
+            edge=item.edge,
+            meaning=MEANINGS[item.finding],
+            from_ns=item.from_ns,
+            to_ns=item.to_ns or _at_ns(item, draft),
+            who=item.who,
+            at_ns=_at_ns(item, draft),
+            device=item.device,
+            comment=item.comment,
+            alarm=item.alarm,
+            model=item.model,
+            model_version=item.model_version,
+        )
+    )
+    return ""
+
+
+def _watched(item: Watched, draft: Draft, at: Occasion) -> None:
+    """What comes to a model or from it moved, or came back: rings at the device, else at its edge."""
+    known = item.device != WHOLE and (item.edge, item.device) in draft.devices
+    panel = draft.panel(at, item.device if known else WHOLE)
+    at_ns = item.at_ns or draft.edge(item.edge).clock_ns
+    rule = f"model-drift:{item.model}"
+    if not item.stands:
+        panel.clear(rule, at_ns)
+        return
+    facts = {"model": item.model, "version": str(item.version), "detail": item.detail or "no reason given"}
+    panel.raise_(
+        Notice(
+            rule,
+            "model-drift",
+            at_ns,
+            facts,
+            channel=item.channel,
+            value=item.value,
+            limit=item.limit,
+            model=item.model,
+            model_version=item.version,
+        ),
+        at_ns,
+    )
 
 
 def _at_ns(item: Action | Verdict, draft: Draft) -> int:

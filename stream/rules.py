@@ -170,6 +170,13 @@ RULES: Mapping[str, Rule] = {
         "The machine is watched by a weaker model.",
         "Train or promote a model that fits, or take it out of the configuration; tocsin check says more.",
     ),
+    "model-drift": Rule(
+        Priority.MEDIUM,
+        "{device}: model {model} version {version} meets what it was not trained on: {detail}",
+        "The machine, its sensors or the process changed since the model was trained.",
+        "Its alarms and its silence mean less.",
+        "Find out what changed; if it is to stay, train the model anew on what is normal now.",
+    ),
     "crowded": Rule(
         Priority.MEDIUM,
         "{device}: {what}",

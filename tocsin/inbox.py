@@ -4,8 +4,8 @@ import threading
 from itertools import count
 
 from wire.envelope import pack
-from wire.messages import Action, ModelChange, Tick, Verdict
-from wire.ports import BusError, Publisher
+from wire.messages import ModelChange, Tick
+from wire.ports import BusError, Publisher, Wish
 from wire.topics import INPUTS
 
 CONFIRM_S = 6.0  # a person waits for it
@@ -21,9 +21,9 @@ class BusInbox:
         self._publisher = publisher
         self._places = count(1)
 
-    def append(self, message: Action | Verdict | Tick | ModelChange) -> int:
+    def append(self, message: Wish) -> int:
         """Return its place among what was put here, when all replicas have it. Raises BusError."""
-        if not isinstance(message, Action | Verdict):
+        if isinstance(message, Tick | ModelChange):
             msg = f"{message.__struct_config__.tag} is of no edge: it goes into every partition, or into none"
             raise BusError(msg)
         told, ended = list[str](), threading.Event()

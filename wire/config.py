@@ -17,6 +17,7 @@ OutboxBytes = Annotated[int, msgspec.Meta(ge=1_000_000, extra={"parse": "bytes"}
 Baud = Annotated[int, msgspec.Meta(ge=1, le=20_000_000)]
 UShort = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0.0)]
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 HOUR_NS = 3600 * NS_PER_S
 DAY_NS = 24 * HOUR_NS
@@ -106,6 +107,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     name: str = "edge"
     sources: tuple[Source, ...] = ()
+    listen: str = ""  # where an edge of a fleet answers test benches over HTTP; a box does so on its page's address
     outbox: str = "data/outbox.sqlite"  # of an edge of a fleet; a box has its `bus`
     outbox_bytes: OutboxBytes = 2_000_000_000
     outbox_age_ns: DurationNs = msgspec.field(name="outbox_age", default=7 * DAY_NS)
@@ -156,6 +158,46 @@ class DeviceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     channels: Mapping[str, Channel] = {}  # keys may be globs
 
 
+class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the ends of a test run cost, all in one currency."""
+
+    bench_hour: NotNegative = 60.0  # an hour of testing on
+    scrap_good: NotNegative = 100.0  # a good unit stopped: taken out, looked at or scrapped for nothing
+    pass_bad: NotNegative = 1000.0  # a bad unit passed on, by the share of them that a whole test lets pass
+    escape_share: Share = 0.0  # of bad units that a whole test lets pass
+    repair: NotNegative = 0.0  # of a bad unit, whenever it is found
+    currency: str = "EUR"
+
+
+class Procedure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of the test procedures that `match`; later rules override earlier ones, field by field."""
+
+    match: str
+    owner: str | None = None
+    model: str | None = None  # champion of that name; none: data is collected
+    advice: Literal["shadow", "on", "off"] | None = None  # "shadow", if not said: recorded, told to no bench
+    whole_share: Share | None = None  # of runs that are always tested to the end; 0.05 if not said
+    needed_failures: UShort | None = None  # before a model is worth training; 30 if not said
+    broken_off_after_ns: DurationNs | None = msgspec.field(name="broken_off_after", default=None)  # "8h" if not said
+    steps: tuple[str, ...] | None = None  # in order, where no bench says them
+    costs: Costs | None = None
+
+
+class ModelRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a model is kept good: what it is trained anew with, when, and who lets a candidate in."""
+
+    name: str
+    recipe: str  # a file, or a shipped recipe
+    history_ns: DurationNs = msgspec.field(name="history", default=30 * DAY_NS)  # of the store, to train on
+    retrain: tuple[Literal["drift", "age", "labels", "data"], ...] = ()  # what starts a training; none: a person
+    max_age_ns: DurationNs = msgspec.field(name="max_age", default=30 * DAY_NS)
+    new_labels: UShort = 20
+    check_every_ns: DurationNs = msgspec.field(name="check_every", default=600 * NS_PER_S)
+    shadow_for_ns: DelayNs = msgspec.field(name="shadow_for", default=DAY_NS)  # beside the champion, before the gate
+    promote: Literal["hand", "gate"] = "hand"
+    memory: OutboxBytes = 2_000_000_000  # of the training's process
+
+
 class Console(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the page is served; another address than loopback needs a token in TOCSIN_TOKEN."""
 
@@ -181,8 +223,19 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     archive: str = "data/archive"  # a folder, or a URL such as s3://BUCKET/PATH
     edge: EdgeSettings = EdgeSettings()
     devices: tuple[DeviceRule, ...] = ()
+    procedures: tuple[Procedure, ...] = ()
+    models: tuple[ModelRule, ...] = ()
     console: Console = Console()
     retention: Retention = Retention()
+
+    def procedure(self, name: str) -> Procedure:
+        """All rules that match a procedure laid over each other; an unmatched one has a rule without fields."""
+        rule = Procedure(match=name)
+        for other in self.procedures:
+            if fnmatchcase(name, other.match):
+                said = {f: v for f in other.__struct_fields__ if f != "match" and (v := getattr(other, f)) is not None}
+                rule = msgspec.structs.replace(rule, **said)
+        return rule
 
     def device(self, name: str) -> DeviceRule:
         """All rules that match a device laid over each other; an unmatched device has a rule without fields."""

@@ -17,10 +17,14 @@ from wire.outcomes import (
     AlarmState,
     DeadLetter,
     Health,
+    Label,
     Liveness,
+    Meaning,
     Origin,
     Priority,
+    Run,
     Scores,
+    Step,
 )
 from wire.readings import (
     FLOAT_CODES,
@@ -34,9 +38,11 @@ from wire.readings import (
     Redelivered,
     Refused,
     RunEnded,
+    RunEvent,
     RunStarted,
     SourceState,
     SourceStatus,
+    StepEnded,
     Text,
 )
 
@@ -48,6 +54,7 @@ __all__ = [
     "Advice",
     "Alarm",
     "AlarmState",
+    "Backtested",
     "Batch",
     "ClockDoubted",
     "DeadLetter",
@@ -56,7 +63,10 @@ __all__ = [
     "Gap",
     "Health",
     "Input",
+    "Label",
+    "Labelled",
     "Liveness",
+    "Meaning",
     "Measured",
     "Message",
     "ModelChange",
@@ -66,15 +76,20 @@ __all__ = [
     "Priority",
     "Redelivered",
     "Refused",
+    "Run",
     "RunEnded",
+    "RunEvent",
     "RunStarted",
     "Scores",
     "SourceState",
     "SourceStatus",
+    "Step",
+    "StepEnded",
     "Text",
     "Tick",
     "Verb",
     "Verdict",
+    "Watched",
 ]
 
 
@@ -85,6 +100,8 @@ class Verb(StrEnum):
     ACCEPT_NORMAL = "accept-normal"
     SHELVE = "shelve"
     UNSHELVE = "unshelve"
+    ADVISE = "advise"  # rule "advice:PROCEDURE": from here on benches are told to stop
+    WITHHOLD = "withhold"  # and from here on they are not
 
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True, tag="action"):
@@ -112,6 +129,43 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True, tag="verdict"):
     who: str
     comment: str = ""
     at_ns: Int64 = 0
+    rule: str = ""
+    from_ns: Int64 = 0  # what is judged: from the alarm's onset
+    to_ns: Int64 = 0  # to its end, or to now
+    model: str = ""
+    model_version: Count = 0
+
+
+class Labelled(msgspec.Struct, frozen=True, omit_defaults=True, tag="labelled"):
+    """A person labels rows or a run, or withdraws a label: then it is the same label with who withdrew it."""
+
+    id: str
+    edge: str
+    label: Label
+
+
+class Watched(msgspec.Struct, frozen=True, omit_defaults=True, tag="watched"):
+    """What comes to a model, or from it, has moved (`stands`) or has come back; `device` "*": no one device."""
+
+    id: str
+    edge: str
+    device: str
+    model: str
+    version: Count
+    stands: bool
+    value: float = 0.0
+    limit: float = 0.0
+    channel: str = ""
+    detail: str = ""
+    at_ns: Int64 = 0
+
+
+class Backtested(msgspec.Struct, frozen=True, omit_defaults=True, tag="backtested"):
+    """Scores of recorded rows by some version of a model; stored beside the live ones, ringing nothing."""
+
+    id: str
+    edge: str
+    scores: Scores
 
 
 class Tick(msgspec.Struct, frozen=True, omit_defaults=True, tag="tick"):
@@ -121,15 +175,19 @@ class Tick(msgspec.Struct, frozen=True, omit_defaults=True, tag="tick"):
 
 
 class ModelChange(msgspec.Struct, frozen=True, omit_defaults=True, tag="model-change"):
-    """From here on devices that name model `name` are scored by `version`."""
+    """From here on devices that name model `name` are scored by `version`, or also by it if it is the candidate.
+
+    Version 0 of a candidate: there is none any more.
+    """
 
     id: str
     name: str
     version: Count
     who: str = ""
     at_ns: Int64 = 0
+    role: Literal["champion", "candidate"] = "champion"
 
 
-Input = Batch | Action | Verdict | Tick | ModelChange
-Outcome = Scores | Alarm | Advice | Liveness | DeadLetter
+Input = Batch | Action | Verdict | Tick | ModelChange | Labelled | Watched | Backtested
+Outcome = Scores | Alarm | Advice | Liveness | DeadLetter | Run | Label
 Message = Input | Outcome

@@ -1,6 +1,8 @@
 """What the core says, as frozen structs, each naming the batch it comes from."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -35,6 +37,7 @@ class Scores(msgspec.Struct, frozen=True, omit_defaults=True, tag="scores"):
     score: bytes
     contributions: bytes
     late: bool = False
+    role: Literal["champion", "candidate", "backtest"] = "champion"  # only a champion's ring and are shown as live
 
     def __post_init__(self) -> None:
         """Refuse scores whose parts do not fit together."""
@@ -96,15 +99,98 @@ class Alarm(msgspec.Struct, frozen=True, omit_defaults=True, tag="alarm"):
 
 
 class Advice(msgspec.Struct, frozen=True, omit_defaults=True, tag="advice"):
-    """P(run fails) after a step, and stop or go on."""
+    """P(run fails) after a step, and stop or go on.
+
+    `would_stop` is what costs and limits say; `stop` is what the bench is told: `withheld` says why they differ.
+    """
 
     origin: Origin
     edge: str
     run: str
     step: str
-    p_fail: float
+    p_fail: float  # NaN: there is no model
     stop: bool
     t_ns: Int64
+    unit: str = ""
+    procedure: str = ""
+    version: str = ""
+    station: str = ""
+    source: str = ""  # which brought the run's events
+    done: Count = 0  # steps that ended, this one included
+    low: float | None = None  # interval of p_fail
+    high: float | None = None
+    would_stop: bool = False
+    withheld: str = ""  # "shadow", "control" (always tested to the end), "off", "no-model", "late", "over"
+    because: Mapping[str, float] = {}  # step -> share in what speaks for failure, largest first
+    cost_stop: float | None = None  # expected, in the currency of the procedure
+    cost_go_on: float | None = None
+    saved_s: float | None = None  # what a stop here saves of the time that a run usually takes
+    needed: Count = 0  # failures still needed before a model can be trained
+    model: str = ""
+    model_version: Count = 0
+
+
+class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A step of a run that ended, or of which something was measured."""
+
+    name: str
+    ended_ns: Int64 = 0  # 0: it did not end
+    duration_s: float | None = None
+    measured: Count = 0
+
+
+class Run(msgspec.Struct, frozen=True, omit_defaults=True, tag="run"):
+    """A run's whole state at one change; `change` counts its changes, `remarks` name what was irregular."""
+
+    origin: Origin
+    edge: str
+    run: str
+    change: Count
+    unit: str
+    procedure: str
+    version: str
+    station: str
+    state: Literal["running", "pass", "fail", "aborted", "broken-off"]
+    started_ns: Int64
+    changed_ns: Int64
+    ended_ns: Int64 = 0
+    source: str = ""
+    operator: str = ""
+    retest_of: str = ""
+    steps: tuple[Step, ...] = ()
+    remarks: tuple[str, ...] = ()
+    control: bool = False  # tested to the end whatever is thought of it
+    p_fail: float | None = None  # after the last step
+    would_stop_at: str = ""  # the first step after which costs and limits said stop
+    stopped_at: str = ""  # the step after which the bench was told to stop
+    saved_s: float | None = None  # what a stop there would save, or saved
+    row: Mapping[str, float] = {}  # what was measured, as a model sees it; only when over
+    model: str = ""
+    model_version: Count = 0
+
+
+Meaning = Literal["anomaly", "normal", "maintenance", "pass", "fail"]
+
+
+class Label(msgspec.Struct, frozen=True, omit_defaults=True, tag="label"):
+    """What a person or a test found to be so, tied to rows of a device or to a run; it may be withdrawn."""
+
+    id: str
+    origin: Origin
+    edge: str
+    meaning: Meaning
+    from_ns: Int64
+    to_ns: Int64
+    who: str
+    at_ns: Int64
+    device: str = ""
+    run: str = ""
+    comment: str = ""
+    alarm: str = ""  # the id of the alarm that was judged
+    model: str = ""
+    model_version: Count = 0
+    withdrawn_by: str = ""
+    withdrawn_why: str = ""
 
 
 class Health(StrEnum):

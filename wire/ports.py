@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from wire.messages import Action, Event, ModelChange, Tick, Verdict
+from wire.messages import Action, Advice, Backtested, Event, Labelled, ModelChange, Tick, Verdict, Watched
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -72,11 +72,21 @@ class InputLog(Protocol):
         """Everything up to `pos` is stored elsewhere and may go."""
 
 
+Wish = Action | Verdict | Tick | ModelChange | Labelled | Watched | Backtested  # inputs that no edge reads
+
+
 class Inbox(Protocol):
     """Where people and shells put inputs; durable when `append` returns its position."""
 
-    def append(self, message: Action | Verdict | Tick | ModelChange) -> int:
+    def append(self, message: Wish) -> int:
         """Write one input behind all that are there."""
+
+
+class Returns(Protocol):
+    """Where advice goes back to the bench that waits for it."""
+
+    def give(self, advice: Sequence[Advice]) -> None:
+        """Pass advice on, each the way its run's events came; never waits and never fails."""
 
 
 class BusError(Exception):

@@ -47,7 +47,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RunStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag="run-started"):
-    """A unit begins a procedure on a station."""
+    """A unit begins a procedure on a station; `steps` are those planned, in order, if the bench says."""
 
     run: str
     unit: str
@@ -56,6 +56,9 @@ class RunStarted(msgspec.Struct, frozen=True, omit_defaults=True, tag="run-start
     station: str
     operator: str = ""
     retest_of: str = ""
+    t_ns: Int64 = 0  # 0: when it came, as in all run events
+    source: str = ""  # which brought it, filled in by the edge: advice goes back the same way
+    steps: tuple[str, ...] = ()
 
 
 class Measured(msgspec.Struct, frozen=True, omit_defaults=True, tag="measured"):
@@ -68,6 +71,20 @@ class Measured(msgspec.Struct, frozen=True, omit_defaults=True, tag="measured"):
     uom: str = ""
     low: float | None = None
     high: float | None = None
+    t_ns: Int64 = 0
+    station: str = ""  # known where no start of the run was heard
+    source: str = ""
+
+
+class StepEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="step-ended"):
+    """A step of a run is over: advice follows."""
+
+    run: str
+    step: str
+    t_ns: Int64 = 0
+    duration_s: float | None = None  # as the bench says; else from the times
+    station: str = ""
+    source: str = ""
 
 
 class RunEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="run-ended"):
@@ -75,6 +92,9 @@ class RunEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="run-ended")
 
     run: str
     outcome: Literal["pass", "fail", "aborted"]
+    t_ns: Int64 = 0
+    station: str = ""
+    source: str = ""
 
 
 class Text(msgspec.Struct, frozen=True, omit_defaults=True, tag="text"):
@@ -148,7 +168,8 @@ class Redelivered(msgspec.Struct, frozen=True, omit_defaults=True, tag="redelive
     rows: Int64
 
 
-Event = RunStarted | Measured | RunEnded | Text | Gap | SourceState | ClockDoubted | Refused | Redelivered
+Event = RunStarted | Measured | StepEnded | RunEnded | Text | Gap | SourceState | ClockDoubted | Refused | Redelivered
+RunEvent = RunStarted | Measured | StepEnded | RunEnded
 
 
 class OutboxState(msgspec.Struct, frozen=True, omit_defaults=True):

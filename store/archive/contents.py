@@ -9,12 +9,25 @@ import numpy.typing as npt
 
 from store.archive.lanes import Lanes
 from wire.envelope import Rejected, unpack_input
-from wire.messages import Action, Batch, Event, Gap, Measured, ModelChange, Tick, Verdict
+from wire.messages import (
+    Action,
+    Backtested,
+    Batch,
+    Event,
+    Gap,
+    Labelled,
+    Measured,
+    ModelChange,
+    Tick,
+    Verdict,
+    Watched,
+)
 from wire.ports import Record
 
 NEVER = 2**62  # past every time that a clock may carry
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
+Done = Action | Verdict | ModelChange | Labelled | Watched | Backtested
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -74,7 +87,7 @@ class Contents:
                 self._batch(batch, record, lanes)
             case Tick():
                 self.ticks += 1
-            case Action() | Verdict() | ModelChange() as item:
+            case Action() | Verdict() | ModelChange() | Labelled() | Watched() | Backtested() as item:
                 self.events.append(_done(item, record))
             case Batch() | Rejected():
                 self.unreadable += 1  # the stream worker buries it, with its reason
@@ -145,12 +158,12 @@ def _writable(event: Event) -> Event:
     return event
 
 
-def _done(item: Action | Verdict | ModelChange, record: Record) -> Said:
+def _done(item: Done, record: Record) -> Said:
     return Said(
         edge=getattr(item, "edge", ""),
         device=getattr(item, "device", ""),
         kind=str(item.__struct_config__.tag),
-        t_ns=item.at_ns or record.at_ns,
+        t_ns=getattr(item, "at_ns", 0) or record.at_ns,
         late=False,
         offset=record.offset,
         place=0,

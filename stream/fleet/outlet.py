@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from wire.envelope import pack, pack_outcomes
-from wire.messages import Advice, Alarm, DeadLetter, Liveness, Origin, Outcome, Scores
+from wire.messages import Advice, Alarm, DeadLetter, Label, Liveness, Origin, Outcome, Run, Scores
 from wire.topics import ADVICE, ALARMS, DEAD, SCORES
 
 LARGEST_BYTES = 7 * 1024 * 1024  # of a record; brokers take 8 MiB with all that is around it
@@ -42,11 +42,11 @@ def parcels(outcomes: Iterable[Outcome]) -> Iterator[Parcel]:
             yield parcel if _fits(parcel) else _alone(_too_large(part[0], parcel))
 
 
-def _alone(outcome: Alarm | Advice | DeadLetter) -> Parcel:
+def _alone(outcome: Alarm | Advice | Run | Label | DeadLetter) -> Parcel:
     match outcome:
         case Alarm():
             return Parcel(ALARMS, f"{outcome.edge}/{outcome.device}/{outcome.rule}".encode(), pack(outcome))
-        case Advice():
+        case Advice() | Run() | Label():
             return Parcel(ADVICE, outcome.edge.encode(), pack(outcome))
         case DeadLetter():
             return Parcel(DEAD, outcome.origin.edge.encode(), pack(outcome))

@@ -21,14 +21,12 @@ from wire.messages import (
     Gap,
     Health,
     Liveness,
-    ModelChange,
     Origin,
     Priority,
     SourceState,
     SourceStatus,
-    Tick,
-    Verdict,
 )
+from wire.ports import Wish
 
 T0 = 1_790_000_000 * NS_PER_S
 ORIGIN = Origin(edge="edge-1", log="0" * 32, seq=1)
@@ -176,7 +174,7 @@ class Answering:
         self.plant = plant
         self.taken: list[Action] = []
 
-    def append(self, message: Action | Verdict | Tick | ModelChange) -> int:
+    def append(self, message: Wish) -> int:
         assert isinstance(message, Action)
         self.taken.append(message)
         for states in list(self.plant.states.values()):

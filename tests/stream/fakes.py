@@ -8,8 +8,8 @@ from stream.core import Core, Outcomes
 from stream.inputs import Item
 from stream.state import CoreState
 from wire.envelope import pack
-from wire.messages import Action, Batch, Input, ModelChange, Tick, Verdict
-from wire.ports import Entry
+from wire.messages import Batch, Input
+from wire.ports import Entry, Wish
 
 
 class MemoryLog:
@@ -29,7 +29,7 @@ class MemoryLog:
             self._news.notify_all()
             return pos
 
-    def append(self, message: Action | Verdict | Tick | ModelChange) -> int:
+    def append(self, message: Wish) -> int:
         return self.add(pack(message))
 
     def read(self, after: int, *, limit: int, wait_s: float) -> list[Entry]:

@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 
@@ -23,12 +24,17 @@ from wire.envelope import unpack_input
 from wire.messages import (
     NEAR_LIMIT,
     Action,
+    Backtested,
     Event,
     Health,
+    Label,
+    Labelled,
     Measured,
     ModelChange,
+    Origin,
     Refused,
     RunStarted,
+    Scores,
     Text,
     Verb,
     Verdict,
@@ -199,6 +205,26 @@ def test_a_verdict_stays_with_its_alarm() -> None:
     line.put(Verdict("v1", "hall", "pump-1", alarm.id, "maintenance", "anna", "cable changed"))
     noted = line.alarms("silent")[-1]
     assert (noted.version, noted.why, noted.state) == (2, "maintenance: cable changed", alarm.state)
+
+
+def test_a_verdict_is_a_label_of_the_rows_it_judges_also_when_the_alarm_is_over() -> None:
+    line = Line(core())
+    line.beat(0, frame("pump-1", [0], [1]))
+    said = Verdict("v1", "hall", "pump-1", "over", "false-alarm", "anna", "a cleaner", 9 * S, "anomaly", S, 5 * S)
+    (label,) = line.put(said)
+    assert isinstance(label, Label)
+    assert (label.id, label.meaning, label.from_ns, label.to_ns, label.alarm) == ("v1", "normal", S, 5 * S, "over")
+    (withdrawn,) = line.put(Labelled("l1", "hall", msgspec.structs.replace(label, withdrawn_by="bo")))
+    assert isinstance(withdrawn, Label)
+    assert (withdrawn.id, withdrawn.withdrawn_by) == ("v1", "bo")
+
+
+def test_scores_of_recorded_rows_go_through_as_such() -> None:
+    line = Line(core())
+    scores = Scores(Origin("", "", 0), "hall", "pump-1", "pump", 3, ("a",), bytes(8), bytes(4), b"")
+    (told,) = line.put(Backtested("b1", "hall", scores))
+    assert isinstance(told, Scores)
+    assert (told.role, told.version, told.origin.log) == ("backtest", 3, "backtested")
 
 
 def test_what_no_one_can_read_is_kept_with_its_bytes() -> None:

@@ -19,6 +19,7 @@ from wire.messages import (
     SourceStatus,
     Tick,
     Verb,
+    Watched,
 )
 
 RISE_AND_FALL = ["unacknowledged", "returned-unacknowledged"]
@@ -414,6 +415,17 @@ def test_more_channels_than_are_watched_are_named() -> None:
     line.beat(4000)
     assert line.steps("crowded") == RISE_AND_FALL
     assert line.alarms("crowded")[0].summary == "pump-1: 52 channels beyond 2048"
+
+
+def test_a_model_that_meets_what_it_was_not_trained_on_rings_until_it_does_no_more() -> None:
+    line = Line(core())
+    line.beat(0, frame("pump-1", [0], [1]))
+    line.put(Watched("w1", "hall", "pump-1", "pump", 2, stands=True, detail="temperature moved", at_ns=S))
+    assert line.alarms("model-drift:pump")[0].summary == (
+        "pump-1: model pump version 2 meets what it was not trained on: temperature moved"
+    )
+    line.put(Watched("w2", "hall", "pump-1", "pump", 2, stands=False, at_ns=2 * S))
+    assert line.steps("model-drift:pump") == RISE_AND_FALL
 
 
 def test_every_rule_of_the_table_is_tried_here_or_with_trained_models() -> None:

@@ -3,17 +3,22 @@
 import struct
 from collections.abc import Mapping
 
+import msgspec
+
 from wire.messages import (
     Action,
     Advice,
     Alarm,
     AlarmState,
+    Backtested,
     Batch,
     ClockDoubted,
     DeadLetter,
     Frame,
     Gap,
     Health,
+    Label,
+    Labelled,
     Liveness,
     Measured,
     Message,
@@ -23,15 +28,19 @@ from wire.messages import (
     Priority,
     Redelivered,
     Refused,
+    Run,
     RunEnded,
     RunStarted,
     Scores,
     SourceState,
     SourceStatus,
+    Step,
+    StepEnded,
     Text,
     Tick,
     Verb,
     Verdict,
+    Watched,
 )
 
 AT = 1_780_000_000_000_000_000
@@ -39,6 +48,26 @@ LOG = "00112233445566778899aabbccddeeff"
 ORIGIN = Origin("edge-1", LOG, 7)
 _NAN = float("nan")
 _TWO_TIMES = struct.pack("<2q", AT, AT + 100_000_000)
+
+_SCORES = Scores(ORIGIN, "edge-1", "pump-1", "pump", 2, ("flow",), _TWO_TIMES, struct.pack("<2f", 1.5, 0.25), b"")
+_LABEL = Label(
+    "label-1",
+    ORIGIN,
+    "edge-1",
+    "normal",
+    AT,
+    AT + 9,
+    "Ada",
+    AT + 10,
+    "pump-1",
+    "",
+    "a cleaner",
+    "alarm-id",
+    "pump",
+    2,
+    "Bo",
+    "it was true",
+)
 
 EXAMPLES: Mapping[str, Message] = {
     "heartbeat": Batch("edge-1", LOG, 1, AT),
@@ -108,6 +137,82 @@ EXAMPLES: Mapping[str, Message] = {
         why="on my way",
     ),
     "advice": Advice(ORIGIN, "edge-1", "run-1", "leak", 0.9375, stop=True, t_ns=AT),
+    "run-events": Batch(
+        edge="edge-1",
+        log=LOG,
+        seq=8,
+        clock_ns=AT,
+        events=(
+            RunStarted("run-2", "SN43", "end-of-line", "3", "bench-2", t_ns=AT, source="mqtt-1", steps=("leak", "end")),
+            Measured("run-2", "leak", "pressure", 2.5, t_ns=AT + 1, station="bench-2", source="mqtt-1"),
+            StepEnded("run-2", "leak", AT + 2, 12.5, "bench-2", "mqtt-1"),
+            RunEnded("run-2", "aborted", AT + 3, "bench-2", "mqtt-1"),
+        ),
+    ),
+    "verdict-of-rows": Verdict(
+        "id", "edge-1", "pump-1", "alarm-id", "true", "Ada", "worn", AT, "anomaly", AT - 9, AT - 1, "pump", 2
+    ),
+    "labelled": Labelled("id", "edge-1", _LABEL),
+    "watched": Watched(
+        "id", "edge-1", "pump-1", "pump", 2, stands=True, value=0.5, limit=0.25, channel="flow", at_ns=AT
+    ),
+    "backtested": Backtested("id", "edge-1", _SCORES),
+    "candidate-change": ModelChange("id", "pump-anomaly", 4, "Ada", AT, "candidate"),
+    "candidate-scores": msgspec.structs.replace(_SCORES, role="candidate"),
+    "advice-told": Advice(
+        origin=ORIGIN,
+        edge="edge-1",
+        run="run-2",
+        step="leak",
+        p_fail=0.9375,
+        stop=False,
+        t_ns=AT,
+        unit="SN43",
+        procedure="end-of-line",
+        version="3",
+        station="bench-2",
+        source="mqtt-1",
+        done=1,
+        low=0.5,
+        high=0.96875,
+        would_stop=True,
+        withheld="shadow",
+        because={"leak": 1.0},
+        cost_stop=2.5,
+        cost_go_on=40.0,
+        saved_s=600.0,
+        needed=3,
+        model="eol",
+        model_version=2,
+    ),
+    "run": Run(
+        origin=ORIGIN,
+        edge="edge-1",
+        run="run-2",
+        change=3,
+        unit="SN43",
+        procedure="end-of-line",
+        version="3",
+        station="bench-2",
+        state="aborted",
+        started_ns=AT,
+        changed_ns=AT + 3,
+        ended_ns=AT + 3,
+        source="mqtt-1",
+        operator="Ada",
+        retest_of="run-1",
+        steps=(Step("leak", AT + 2, 12.5, 1), Step("end")),
+        remarks=("step end is missing",),
+        control=True,
+        p_fail=0.9375,
+        would_stop_at="leak",
+        stopped_at="leak",
+        saved_s=600.0,
+        row={"leak/pressure": 2.5},
+        model="eol",
+        model_version=2,
+    ),
+    "label": _LABEL,
     "liveness": Liveness(ORIGIN, "edge-1", "pump-1", AT, AT - 1, Health.LEARNING, 0.25),
     "dead-letter": DeadLetter(ORIGIN, "serial-1", "not UTF-8", b"\xff\xfe", 2, 3, AT, "pump-1"),
 }
