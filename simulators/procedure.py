@@ -1,0 +1,209 @@
+"""The procedure that simulated benches follow: 40 steps that end a servo drive's assembly, as rows of a table.
+
+Every spread is that of good units; limits stand where a capable process has them, far outside of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import exp
+from typing import Literal
+
+Sides = Literal["both", "low", "high"]
+
+WIDE = 5.5  # spreads from nominal to a limit
+TIGHT = 3.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """A property of units that several steps look at: which gauge reads it, and what moves it from unit to unit."""
+
+    gauge: str
+    lot: float  # shares of its variance: the lot that the parts come from,
+    air: float  # the warmth of the hall (negative: it falls); the rest is the unit's own
+    sides: Sides = "both"
+    log: bool = False  # spreads are shares of the value
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    "supply": Quantity(gauge="voltmeter", lot=0.1, air=0.0),
+    "resistance": Quantity(gauge="ohmmeter", lot=0.3, air=0.3),
+    "inductance": Quantity(gauge="bridge", lot=0.5, air=0.0),
+    "insulation": Quantity(gauge="megger", lot=0.2, air=-0.2, sides="low", log=True),
+    "leak": Quantity(gauge="manometer", lot=0.1, air=0.1, sides="high", log=True),
+    "emf": Quantity(gauge="voltmeter", lot=0.5, air=-0.1),
+    "torque": Quantity(gauge="torque cell", lot=0.4, air=-0.1),
+    "friction": Quantity(gauge="torque cell", lot=0.2, air=-0.2, sides="high", log=True),
+    "vibration": Quantity(gauge="accelerometer", lot=0.1, air=0.0, sides="high", log=True),
+    "current": Quantity(gauge="shunt", lot=0.3, air=0.1),
+    "ripple": Quantity(gauge="scope", lot=0.3, air=0.1, sides="high", log=True),
+    "warmth": Quantity(gauge="thermometer", lot=0.1, air=0.5, sides="high"),
+    "position": Quantity(gauge="reference encoder", lot=0.1, air=0.0),
+    "force": Quantity(gauge="load cell", lot=0.1, air=0.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measurement of a step; out of limits it fails the unit only if it is critical."""
+
+    name: str
+    uom: str
+    nominal: float
+    spread: float
+    shows: str  # which quantity
+    reach: float = WIDE
+    critical: bool = False
+    stress: float = 1.0  # how much more than elsewhere a defect shows here, under full load
+    grain: float = 0.5  # share of the variance that is this measurement's own: repeat it, and it differs
+
+    def value(self, z: float) -> float:
+        """What the gauge shows at `z` spreads from nominal, with the digits it has."""
+        log = QUANTITIES[self.shows].log
+        shown = self.nominal * exp(self.spread * z) if log else self.nominal + self.spread * z
+        return float(f"{shown:.5g}")
+
+    @property
+    def limits(self) -> tuple[float | None, float | None]:
+        """The lower and the upper limit, None where there is none."""
+        sides = QUANTITIES[self.shows].sides
+        low = None if sides == "high" else self.value(-self.reach)
+        return low, None if sides == "low" else self.value(self.reach)
+
+    def beyond(self, z: float) -> bool:
+        """Whether `z` spreads from nominal are out of limits."""
+        low, high = self.limits
+        value = self.value(z)
+        return (low is not None and value < low) or (high is not None and value > high)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: how long it usually takes, what it measures, and what the unit says in it."""
+
+    name: str
+    seconds: float
+    measures: tuple[Measure, ...]
+    says: tuple[tuple[str, str | bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """The steps that a unit goes through, in order."""
+
+    name: str
+    version: str
+    steps: tuple[Step, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the steps."""
+        return tuple(step.name for step in self.steps)
+
+    def place(self, name: str) -> int:
+        """Where a step stands."""
+        return self.names.index(name)
+
+    def first(self, gauge: str) -> int:
+        """The first step that reads a gauge."""
+        return next(i for i, m in self.measures() if QUANTITIES[m.shows].gauge == gauge)
+
+    def measures(self) -> Iterator[tuple[int, Measure]]:
+        """Every measurement with the place of its step."""
+        return ((i, measure) for i, step in enumerate(self.steps) for measure in step.measures)
+
+
+_M = Measure
+
+
+def _phases(name: str, uom: str, nominal: float, spread: float, shows: str) -> tuple[Measure, ...]:
+    return tuple(_M(f"{name}_{phase}", uom, nominal, spread, shows) for phase in "uvw")
+
+
+_STEPS = (
+    Step("S01", 8, (_M("supply", "V", 48.0, 0.12, "supply"),), (("firmware", "4.2.1"),)),
+    Step("S02", 12, (_M("idle_current", "A", 0.41, 0.012, "current"),), (("self_test", True),)),
+    Step("S03", 20, (_M("insulation", "MOhm", 850.0, 0.18, "insulation"),)),
+    Step("S04", 14, (_M("clamp_force", "kN", 6.2, 0.09, "force"), _M("clamp_travel", "mm", 2.1, 0.03, "force"))),
+    Step("S05", 26, (_M("flash_current", "uA", 41.0, 2.4, "current", critical=True),)),
+    Step("S06", 16, _phases("resistance", "mOhm", 312.0, 2.8, "resistance")),
+    Step("S07", 18, _phases("inductance", "mH", 1.84, 0.021, "inductance")),
+    Step("S08", 22, (_M("breakaway", "Nm", 0.31, 0.11, "friction"), _M("vibration", "mm/s", 0.52, 0.14, "vibration"))),
+    Step("S09", 44, (_M("pressure_loss", "Pa/s", 3.1, 0.16, "leak"), _M("stroke_force", "kN", 3.3, 0.05, "force"))),
+    Step("S10", 72, (_M("drag", "Nm", 0.22, 0.10, "friction"), _M("housing", "°C", 38.0, 1.1, "warmth"))),
+    Step("S11", 20, (*_phases("emf", "V", 31.5, 0.16, "emf"), _M("vibration", "mm/s", 0.78, 0.13, "vibration"))),
+    Step("S12", 18, (_M("index_error", "arcmin", 0.0, 0.42, "position"), _M("drag", "Nm", 0.21, 0.1, "friction"))),
+    Step("S13", 34, (_M("ripple", "mV", 86.0, 0.10, "ripple"), _M("bus_current", "A", 2.9, 0.05, "current"))),
+    Step("S14", 28, (_M("stall_torque", "Nm", 9.4, 0.11, "torque"), _M("stall_current", "A", 14.2, 0.2, "current"))),
+    Step("S15", 90, (_M("soak", "°C", 61.0, 1.4, "warmth"), _M("insulation", "MOhm", 420.0, 0.2, "insulation"))),
+    Step("S16", 16, (*_phases("resistance", "mOhm", 351.0, 3.4, "resistance"), _M("emf", "V", 31.1, 0.2, "emf"))),
+    Step("S17", 24, (_M("vibration_x", "mm/s", 0.92, 0.13, "vibration"), _M("drag", "Nm", 0.19, 0.1, "friction"))),
+    Step("S18", 22, (_M("ripple", "mV", 91.0, 0.1, "ripple"), _M("index_error", "arcmin", 0.0, 0.45, "position"))),
+    Step("S19", 38, (_M("pressure_loss", "Pa/s", 3.4, 0.15, "leak"), _M("torque", "Nm", 4.1, 0.05, "torque"))),
+    Step("S20", 20, (_M("phase_current", "A", 7.6, 0.1, "current"), _M("emf", "V", 30.9, 0.17, "emf"))),
+    Step("S21", 36, (_M("winding", "°C", 66.0, 1.5, "warmth", critical=True), _M("drag", "Nm", 0.18, 0.1, "friction"))),
+    Step("S22", 26, (_M("vibration_y", "mm/s", 1.05, 0.12, "vibration"), _M("ripple", "mV", 97.0, 0.1, "ripple"))),
+    Step("S23", 18, (_M("insulation", "MOhm", 390.0, 0.19, "insulation"), _M("supply", "V", 47.8, 0.12, "supply"))),
+    Step("S24", 24, (_M("step_error", "arcmin", 0.0, 0.5, "position"), _M("torque", "Nm", 4.0, 0.05, "torque"))),
+    Step("S25", 18, (*_phases("resistance", "mOhm", 358.0, 3.5, "resistance"), _M("emf", "V", 30.8, 0.17, "emf"))),
+    Step("S26", 42, (_M("pressure_loss", "Pa/s", 3.5, 0.15, "leak"), _M("vibration", "mm/s", 1.1, 0.12, "vibration"))),
+    Step("S27", 24, (_M("brake_current", "A", 0.82, 0.011, "current", critical=True),)),
+    Step("S28", 46, (_M("casing", "°C", 58.0, 1.2, "warmth"), _M("ripple", "mV", 99.0, 0.1, "ripple"))),
+    Step("S29", 22, (_M("drag", "Nm", 0.18, 0.1, "friction"), _M("index_error", "arcmin", 0.0, 0.45, "position"))),
+    Step("S30", 24, (_M("torque", "Nm", 4.0, 0.05, "torque"), _M("emf", "V", 30.8, 0.16, "emf"))),
+    Step(
+        "S31",
+        20,
+        (_M("insulation", "MOhm", 370.0, 0.19, "insulation"), _M("inductance", "mH", 1.8, 0.02, "inductance")),
+    ),
+    Step("S32", 28, (_M("vibration_z", "mm/s", 1.2, 0.12, "vibration"), _M("bus_current", "A", 3.1, 0.05, "current"))),
+    Step("S33", 40, (_M("pressure_loss", "Pa/s", 3.6, 0.15, "leak"), _M("housing", "°C", 59.0, 1.2, "warmth"))),
+    Step("S34", 20, (_M("ripple", "mV", 101.0, 0.1, "ripple"), _M("step_error", "arcmin", 0.0, 0.5, "position"))),
+    Step(
+        "S35",
+        22,
+        (_M("drag", "Nm", 0.18, 0.1, "friction"), _M("torque_const", "Nm/A", 0.53, 0.006, "torque", grain=0.2)),
+    ),
+    Step("S36", 18, (_M("resistance_hot", "mOhm", 362.0, 3.4, "resistance", TIGHT, critical=True, grain=0.15),)),
+    Step("S37", 24, (_M("torque_full", "Nm", 11.8, 0.12, "torque", TIGHT, critical=True, grain=0.15),)),
+    Step(
+        "S38",
+        64,
+        (
+            _M("vibration_full", "mm/s", 1.9, 0.12, "vibration", 5.0, critical=True, stress=3.5),
+            _M("drag_full", "Nm", 0.24, 0.1, "friction", 5.0, critical=True, stress=3.5),
+        ),
+    ),
+    Step(
+        "S39",
+        58,
+        (
+            _M("ripple_full", "mV", 140.0, 0.1, "ripple", 5.0, critical=True, stress=3.5),
+            _M("error_full", "arcmin", 0.0, 0.6, "position", 5.0, critical=True, stress=3.5),
+            _M("emf_full", "V", 30.2, 0.18, "emf", 5.0, critical=True, stress=3.5),
+        ),
+    ),
+    Step(
+        "S40",
+        50,
+        (
+            _M("insulation_hot", "MOhm", 240.0, 0.2, "insulation", 5.0, critical=True, stress=3.5),
+            _M("pressure_loss", "Pa/s", 4.0, 0.15, "leak", 5.0, critical=True, stress=3.5),
+            _M("unbalance", "mOhm", 362.0, 3.6, "resistance", 5.0, critical=True, stress=3.5),
+        ),
+    ),
+)
+
+SERVO = Procedure("servo-final", "1", _STEPS)
+
+
+def changed(procedure: Procedure) -> Procedure:
+    """The next version: a step more in the middle, and one limit moved."""
+    added = Step("S24A", 16, (_M("hum", "dB", 41.0, 1.1, "vibration"),))
+    steps = [replace(step, measures=tuple(map(_moved, step.measures))) for step in procedure.steps]
+    steps.insert(procedure.place("S25"), added)
+    return Procedure(procedure.name, str(int(procedure.version) + 1), tuple(steps))
+
+
+def _moved(measure: Measure) -> Measure:
+    return replace(measure, reach=4.0) if measure.name == "resistance_hot" else measure
