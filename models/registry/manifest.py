@@ -23,6 +23,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     from_ns: int | None = None  # None: its rows carry a count, not a time
     to_ns: int | None = None
     made_from: tuple[str, ...] = ()  # digests or names of what it was derived from
+    device: str = ""  # whose rows of the store these are
+    procedure: str = ""  # whose runs of the store these are, a wide row a run
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     label: str = ""  # the column that was learnt from
     counts: Mapping[str, int] = {}  # rows, or units, by what that column says
+    labels: tuple[str, ...] = ()  # ids of the labels of the store that went in
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +46,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Mapping[str, float | None] = {}  # None: could not be computed
     warnings: tuple[str, ...] = ()
     owner: str = ""
+    recipe: str = ""  # what it is called: a shipped one, or its file
     code: Mapping[str, str] = {}  # what computed it -> its version; empty: this very one
 
 
