@@ -10,16 +10,18 @@ from typing import Literal, Self
 
 import duckdb
 
-from store import export, readings, recall, retention, scores, words
+from store import benches, export, readings, recall, retention, scores, words
+from store.benches import WhichLabels, WhichRuns
 from store.errors import StoreBrokenError, StoreClosedError, StoreError, UnknownDeviceError
 from store.opening import connect, translated
-from store.port import Accounts, Commit, Device, Resume, Series, StoreFullError
+from store.port import Accounts, Commit, Device, Resume, Role, Series, StoreFullError
 from store.readings import Span
 from store.room import Room, free_bytes
 from store.series import as_series
+from store.whose import Whose
 from store.writing import Pen
 from wire.config import Retention
-from wire.messages import Alarm, DeadLetter, Gap, Liveness, SourceState
+from wire.messages import Advice, Alarm, DeadLetter, Gap, Label, Liveness, Run, SourceState
 
 
 class DuckStore:
@@ -106,10 +108,20 @@ class DuckStore:
             found = readings.read(con, readings.shelves(sets, names), Span(start_ns, end_ns), len(names), points)
         return as_series(found, names)
 
-    def scores(self, device: str, *, start_ns: int, end_ns: int, points: int = 0) -> Series:
+    def scores(
+        self,
+        device: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        points: int = 0,
+        role: Role = "champion",
+        model: str = "",
+        version: int = 0,
+    ) -> Series:
         """Column "score" and a column a channel with its contribution; thinned rows keep their own times."""
         with self._reading() as con:
-            return scores.scores(con, device, Span(start_ns, end_ns), points)
+            return scores.scores(con, device, Whose(role, model, version), Span(start_ns, end_ns), points)
 
     def alarms(self, *, device: str = "", active: bool = False, since_ns: int = 0, limit: int = 1000) -> list[Alarm]:
         """The newest state of each alarm, newest change first; `active`: all that are not normal."""
@@ -120,6 +132,38 @@ class DuckStore:
         """Every state an alarm went through, oldest first."""
         with self._reading() as con:
             return words.history(con, alarm_id)
+
+    def runs(
+        self,
+        *,
+        procedure: str = "",
+        station: str = "",
+        unit: str = "",
+        state: str = "",
+        since_ns: int = 0,
+        limit: int = 1000,
+        rows: bool = True,
+    ) -> list[Run]:
+        """The newest state of each run, newest start first."""
+        with self._reading() as con:
+            return benches.runs(con, WhichRuns(procedure, station, unit, state, since_ns, limit, rows))
+
+    def run(self, edge: str, run: str) -> Run | None:
+        """One run with its wide row."""
+        with self._reading() as con:
+            return benches.run(con, edge, run)
+
+    def advice(self, edge: str, run: str) -> list[Advice]:
+        """What was advised on a run, in the order of its steps."""
+        with self._reading() as con:
+            return benches.advice(con, edge, run)
+
+    def labels(
+        self, *, device: str = "", run: str = "", since_ns: int = 0, withdrawn: bool = False, limit: int = 1000
+    ) -> list[Label]:
+        """Labels in their newest state, newest first."""
+        with self._reading() as con:
+            return benches.labels(con, WhichLabels(device, run, since_ns, withdrawn, limit))
 
     def liveness(self) -> list[Liveness]:
         """The newest word on every device."""

@@ -42,7 +42,10 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 
 def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """Open the file, make its tables where it is new. Raises a StoreError that says what to do."""
+    """Open the file, make its tables where it is new. Raises a StoreError that says what to do.
+
+    An older file is brought up to date first, also where it is only to be read.
+    """
     if read_only and not path.exists():
         raise StoreMissingError(path)
     if not read_only:
@@ -51,11 +54,15 @@ def connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
         with translated(path):
             con.execute("SET lock_configuration = true")
-            prepare(con, path, read_only=read_only)
+            current = prepare(con, path, read_only=read_only)
     except BaseException:
         con.close()
         raise
-    return con
+    if current:
+        return con
+    con.close()
+    connect(path, read_only=False).close()
+    return connect(path, read_only=True)
 
 
 def _make_room(path: Path) -> None:

@@ -6,7 +6,21 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from wire.messages import Alarm, Batch, DeadLetter, Gap, Health, Liveness, Outcome, SourceState
+from wire.messages import (
+    Advice,
+    Alarm,
+    Batch,
+    DeadLetter,
+    Gap,
+    Health,
+    Label,
+    Liveness,
+    Outcome,
+    Run,
+    SourceState,
+)
+
+Role = Literal["champion", "candidate", "backtest"]
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -116,14 +130,51 @@ class Reader(Protocol):
     ) -> Series:
         """Readings in time order; `points` > 0 down-samples to about that many rows by minimum and maximum."""
 
-    def scores(self, device: str, *, start_ns: int, end_ns: int, points: int = 0) -> Series:
-        """Column "score", and a column a channel with its contribution where the score came near the limit."""
+    def scores(
+        self,
+        device: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        points: int = 0,
+        role: Role = "champion",
+        model: str = "",
+        version: int = 0,
+    ) -> Series:
+        """Column "score", and a column a channel with its contribution where the score came near the limit.
+
+        Of champions, unless another role is asked for; of all models and versions, unless one is named.
+        """
 
     def alarms(self, *, device: str = "", active: bool = False, since_ns: int = 0, limit: int = 1000) -> list[Alarm]:
         """The newest state of each alarm, newest change first; `active`: only those that are not normal."""
 
     def history(self, alarm_id: str) -> list[Alarm]:
         """Every state an alarm went through, oldest first."""
+
+    def runs(
+        self,
+        *,
+        procedure: str = "",
+        station: str = "",
+        unit: str = "",
+        state: str = "",
+        since_ns: int = 0,
+        limit: int = 1000,
+        rows: bool = True,
+    ) -> list[Run]:
+        """The newest state of each run that changed since, newest start first; without `rows` their `row` is empty."""
+
+    def run(self, edge: str, run: str) -> Run | None:
+        """One run, of any edge where that is ""; the newest of that name. None: nobody knows it."""
+
+    def advice(self, edge: str, run: str) -> list[Advice]:
+        """What was advised on a run, in the order of its steps."""
+
+    def labels(
+        self, *, device: str = "", run: str = "", since_ns: int = 0, withdrawn: bool = False, limit: int = 1000
+    ) -> list[Label]:
+        """Labels made since, newest first, in their newest state; withdrawn ones only where they are asked for."""
 
     def liveness(self) -> list[Liveness]:
         """The newest word on every device."""

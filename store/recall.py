@@ -71,11 +71,13 @@ def sets(con: duckdb.DuckDBPyConnection, device: str | None = None) -> list[Chan
 def scorers(con: duckdb.DuckDBPyConnection, device: str | None = None) -> list[Scorer]:
     """All scorers, or those of one device."""
     rows = con.execute(
-        "SELECT id, edge, device, model, version, channels FROM scorers WHERE device = $1 OR $1 IS NULL ORDER BY id",
+        "SELECT id, edge, device, model, version, channels, role FROM scorers WHERE device = $1 OR $1 IS NULL "
+        "ORDER BY id",
         [device],
     ).fetchall()
     return [
-        Scorer(id_, edge, name, model, version, tuple(channels)) for id_, edge, name, model, version, channels in rows
+        Scorer(number, edge, name, model, version, tuple(channels), role)
+        for number, edge, name, model, version, channels, role in rows
     ]
 
 

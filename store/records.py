@@ -8,7 +8,7 @@ import pyarrow as pa
 from store.ledger import Record
 from store.recall import PROGRESS, STATE, Progress
 from store.sets import ChannelSet, Scorer
-from wire.messages import Advice, Alarm, Batch, DeadLetter, Event, Gap, Redelivered, Refused, SourceState
+from wire.messages import Alarm, Batch, DeadLetter, Event, Gap, Redelivered, Refused, SourceState
 
 _encode = msgspec.msgpack.Encoder().encode
 # These have a table or a count of their own; the core turns each Refused into a DeadLetter.
@@ -66,6 +66,7 @@ _SCORERS = pa.schema(
         *((name, pa.string()) for name in ("edge", "device", "model")),
         ("version", pa.int32()),
         ("channels", pa.list_(pa.string())),
+        ("role", pa.string()),
     ]
 )
 
@@ -81,7 +82,7 @@ def bodies(state: Mapping[str, bytes], records: Mapping[str, Record], progress: 
 
 def latest(bodies: Mapping[str, bytes]) -> pa.Table:
     """Names with their bodies; an empty body forgets the name."""
-    return _table([(name, body) for name, body in bodies.items() if body], _LATEST)
+    return table([(name, body) for name, body in bodies.items() if body], _LATEST)
 
 
 def alarms(changes: Iterable[Alarm]) -> pa.Table:
@@ -102,40 +103,39 @@ def alarms(changes: Iterable[Alarm]) -> pa.Table:
         )
         for a in changes
     ]
-    return _table(rows, _ALARMS)
+    return table(rows, _ALARMS)
 
 
 def gaps(found: Iterable[tuple[str, Gap]]) -> pa.Table:
     """Gaps with their edge."""
-    return _table([(e, g.device, g.source, g.from_ns, g.to_ns, g.rows, g.reason) for e, g in found], _GAPS)
+    return table([(e, g.device, g.source, g.from_ns, g.to_ns, g.rows, g.reason) for e, g in found], _GAPS)
 
 
 def dead(letters: Sequence[DeadLetter], after: int) -> pa.Table:
     """Dead letters, numbered on from `after` in the order they came."""
     rows = [(after + i, d.t_ns, d.source, d.device, d.reason, _encode(d)) for i, d in enumerate(letters, 1)]
-    return _table(rows, _DEAD)
+    return table(rows, _DEAD)
 
 
-def events(batches: Iterable[Batch], advice: Iterable[Advice]) -> pa.Table:
-    """What was said besides readings and has no table of its own: texts, runs and advice on them, doubted clocks."""
+def events(batches: Iterable[Batch]) -> pa.Table:
+    """What was said besides readings and has no table of its own: texts, what benches said, doubted clocks."""
     rows = [
         (batch.edge, batch.log, batch.seq, batch.clock_ns, *_kind(event), _encode(event))
         for batch in batches
         for event in batch.events
         if not isinstance(event, _ELSEWHERE)
     ]
-    rows += [(a.edge, a.origin.log, a.origin.seq, a.t_ns, "advice", a.run, _encode(a)) for a in advice]
-    return _table(rows, _EVENTS)
+    return table(rows, _EVENTS)
 
 
 def sets(new: Iterable[ChannelSet]) -> pa.Table:
     """Channel sets."""
-    return _table([(s.id, s.edge, s.device, list(s.channels), s.width) for s in new], _SETS)
+    return table([(s.id, s.edge, s.device, list(s.channels), s.width) for s in new], _SETS)
 
 
 def scorers(new: Iterable[Scorer]) -> pa.Table:
     """Scorers."""
-    return _table([(s.id, s.edge, s.device, s.model, s.version, list(s.channels)) for s in new], _SCORERS)
+    return table([(s.id, s.edge, s.device, s.model, s.version, list(s.channels), s.role) for s in new], _SCORERS)
 
 
 def _kind(event: Event) -> tuple[str, str]:
@@ -143,6 +143,7 @@ def _kind(event: Event) -> tuple[str, str]:
     return kind, getattr(event, "run", "") or getattr(event, "device", "")
 
 
-def _table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
+def table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
+    """Rows as columns."""
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
     return pa.table([list(column) for column in columns], schema=schema)

@@ -1,9 +1,9 @@
 """What goes when: by age, and by room.
 
 By age, in sensor time: readings older than `readings`, scores and contributions older than `scores`; alarms at rest,
-gaps and events older than `alarms`; of dead letters the newest `DEAD_LETTERS` stay. Ages are cut in steps of a
-thousandth of the age, so that a frequent call does not nibble. What goes by age is no loss: `retained_away` counts its
-rows, and no Gap is stored.
+runs with what was advised on them, labels, gaps and events older than `alarms`; of dead letters the newest
+`DEAD_LETTERS` stay. Ages are cut in steps of a thousandth of the age, so that a frequent call does not nibble. What
+goes by age is no loss: `retained_away` counts its rows, and no Gap is stored.
 
 By room: while the disk is nearly full (see `store.room`), the oldest day of readings and scores goes, then the next,
 but never the newest day before `now`, and nothing where all that the store holds would not make the room: then others
@@ -104,6 +104,9 @@ def _drop_words(con: duckdb.DuckDBPyConnection, before_ns: int) -> None:
     )
     con.execute(f"DELETE FROM alarms WHERE {at_rest}", [before_ns, AlarmState.NORMAL])
     con.execute("DELETE FROM gaps WHERE to_ns < ?", [before_ns])
+    con.execute("DELETE FROM runs WHERE changed_ns < ?", [before_ns])
+    con.execute("DELETE FROM advice WHERE t_ns < ?", [before_ns])
+    con.execute("DELETE FROM labels WHERE greatest(at_ns, to_ns) < ?", [before_ns])
     con.execute("DELETE FROM events WHERE clock_ns < ?", [before_ns])
     con.execute("DELETE FROM dead WHERE number <= (SELECT max(number) FROM dead) - ?", [DEAD_LETTERS])
 

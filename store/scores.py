@@ -10,14 +10,15 @@ from store.port import Series
 from store.readings import Span
 from store.series import F64, I64, Columns, as_series, merged
 from store.sets import Scorer
+from store.whose import Whose
 
 _WHERE = "WHERE scorer IN (SELECT unnest($scorers)) AND t_ns >= $start AND t_ns < $end"
 _Bound = dict[str, object]
 
 
-def scores(con: duckdb.DuckDBPyConnection, device: str, span: Span, points: int) -> Series:
+def scores(con: duckdb.DuckDBPyConnection, device: str, whose: Whose, span: Span, points: int) -> Series:
     """Column "score" in time order and a column a channel with its contribution, where one is kept."""
-    scorers = recall.scorers(con, device)
+    scorers = [scorer for scorer in recall.scorers(con, device) if whose.fits(scorer)]
     bound: _Bound = {"scorers": [s.id for s in scorers], "start": span.start_ns, "end": min(span.end_ns, 2**63 - 1)}
     asked = f"SELECT count(*), min(t_ns), max(t_ns) FROM scores {_WHERE}"
     ((rows, first, last),) = con.execute(asked, bound).fetchall()

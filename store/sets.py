@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from wire.messages import Scores
+
 WIDEST = 1024  # columns that rows are widened to; wider tables take more memory than the database may use
 MOST_PER_DEVICE = 256  # then rows are widened to the device's whole channel list, so that subsets cannot pile up
 
@@ -19,7 +21,7 @@ class ChannelSet(msgspec.Struct, frozen=True):
 
 
 class Scorer(msgspec.Struct, frozen=True):
-    """What scored some rows of one device: a version of a model over these channels."""
+    """What scored some rows of one device: a version of a model over these channels, in some role."""
 
     id: int
     edge: str
@@ -27,6 +29,7 @@ class Scorer(msgspec.Struct, frozen=True):
     model: str
     version: int
     channels: tuple[str, ...]
+    role: str = "champion"
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -42,7 +45,7 @@ class SetBook:
     def __init__(self, sets: Iterable[ChannelSet] = (), scorers: Iterable[Scorer] = ()) -> None:
         """Start from what is stored."""
         self._sets = {(s.edge, s.device, s.channels): s for s in sets}
-        self._scorers = {(s.edge, s.device, s.model, s.version, s.channels): s for s in scorers}
+        self._scorers = {_key(s): s for s in scorers}
         self._per_device: dict[str, int] = {}
         for kept in self._sets.values():
             self._per_device[kept.device] = self._per_device.get(kept.device, 0) + 1
@@ -60,13 +63,12 @@ class SetBook:
         wide = self._sets.get((edge, device, whole)) or self._add(edge, device, whole)
         return Place(wide, tuple(whole.index(name) for name in channels))
 
-    def scorer(self, edge: str, device: str, model: str, version: int, channels: tuple[str, ...]) -> Scorer:
+    def scorer(self, said: Scores) -> Scorer:
         """The number under which scores of this model over these channels are stored."""
-        key = (edge, device, model, version, channels)
-        found = self._scorers.get(key)
-        if found is None:
-            found = Scorer(len(self._scorers) + 1, *key)
-            self._scorers[key] = found
+        number = len(self._scorers) + 1
+        asked = Scorer(number, said.edge, said.device, said.model, said.version, said.channels, said.role)
+        found = self._scorers.setdefault(_key(asked), asked)
+        if found is asked:
             self.new_scorers.append(found)
         return found
 
@@ -81,7 +83,7 @@ class SetBook:
             del self._sets[kept.edge, kept.device, kept.channels]
             self._per_device[kept.device] -= 1
         for s in self.new_scorers:
-            del self._scorers[s.edge, s.device, s.model, s.version, s.channels]
+            del self._scorers[_key(s)]
         self.settle()
 
     def _add(self, edge: str, device: str, channels: tuple[str, ...]) -> ChannelSet:
@@ -91,6 +93,10 @@ class SetBook:
         self._per_device[device] = self._per_device.get(device, 0) + 1
         self.new_sets.append(kept)
         return kept
+
+
+def _key(s: Scorer) -> tuple[str, str, str, int, tuple[str, ...], str]:
+    return (s.edge, s.device, s.model, s.version, s.channels, s.role)
 
 
 def width_of(channels: int) -> int:

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
-from store import columns, recall, records
+from store import benches, columns, recall, records
 from store.ledger import DeviceRecord, Ledger
 from store.port import Accounts, Commit
 from store.schema import add_width
 from store.sets import Place, SetBook
-from wire.messages import Advice, Alarm, Batch, DeadLetter, Frame, Gap, Scores
+from wire.messages import Advice, Alarm, Batch, DeadLetter, Frame, Gap, Label, Run, Scores
 
 FRESH_VALUES = 2_000_000
 FRESH_ROWS = 250_000
@@ -105,24 +105,35 @@ class Pen:
     def _scores(self, said: Sequence[Scores]) -> int:
         if not said:
             return 0
-        numbered = [(self._book.scorer(s.edge, s.device, s.model, s.version, s.channels).id, s) for s in said]
+        numbered = [(self._book.scorer(s).id, s) for s in said]
+        self._forget_scores([(number, s) for number, s in numbered if s.role == "backtest"])
         block = columns.scores(numbered)
         self._insert("fresh_scores", block.scores)
         self._insert("contributions", block.contributions)
         for s in said:
             known = columns.newest(s)
-            if known is not None:
+            if known is not None and s.role == "champion":
                 self.ledger.count(s.edge, scored=known.count)
                 self.ledger.note_score(s.device, known.t_ns, known.score)
         return int(block.scores.num_rows)
+
+    def _forget_scores(self, said: Sequence[tuple[int, Scores]]) -> None:
+        """A stretch that is scored again takes the place of what the same version said of it before."""
+        for scorer, s in said:
+            times = memoryview(s.t_ns).cast("q")
+            for table in ("fresh_scores", "kept_scores", "contributions") if len(times) else ():
+                query = f"DELETE FROM {table} WHERE scorer = ? AND t_ns BETWEEN ? AND ?"
+                self.con.execute(query, [scorer, times[0], times[-1]])
 
     def _words(self, commit: Commit) -> int:
         self._alarms([o for o in commit.outcomes if isinstance(o, Alarm)])
         self.put_gaps([(b.edge, e) for b in commit.batches for e in b.events if isinstance(e, Gap)])
         letters = [o for o in commit.outcomes if isinstance(o, DeadLetter)]
         self._insert("dead", records.dead(letters, self._dead))
-        advice = [o for o in commit.outcomes if isinstance(o, Advice)]
-        self._insert("events", records.events(commit.batches, advice))
+        self._insert("events", records.events(commit.batches))
+        benches.put_runs(self.con, [o for o in commit.outcomes if isinstance(o, Run)])
+        benches.put_advice(self.con, [o for o in commit.outcomes if isinstance(o, Advice)])
+        benches.put_labels(self.con, [o for o in commit.outcomes if isinstance(o, Label)])
         self.ledger.note_outcomes(commit)
         return len(letters)
 

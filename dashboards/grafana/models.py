@@ -5,7 +5,7 @@ from dashboards.grafana.fleet import VARIABLES
 from dashboards.grafana.panel import Column, Panel, Threshold, counted
 from dashboards.grafana.query import INTERVAL, Target, picked, select
 from dashboards.grafana.words import DEVICE, RED, SITE_EDGE
-from store.influx.table import ADVICE, ALARMS, LIVENESS, SCORES
+from store.influx.table import ADVICE, ALARMS, LIVENESS, RUNS, SCORES
 
 PICKED = picked("site", "edge", "device")
 BY_VERSION = ("model", "model_version")
@@ -126,15 +126,16 @@ _VERSIONS = Panel(
         *SITE_EDGE,
     ),
 )
-_RUNS = Panel(
+_CALLS = Panel(
     id=6,
     kind="table",
-    title="Test runs",
-    about="The newest advice of each run: how likely it fails, after which step, and whether to stop.",
+    title="Newest calls",
+    about="The newest advice of each station: how likely its run fails, after which step, whether costs say stop, and "
+    "whether the bench was told.",
     targets=(
         Target(
             text=select(
-                'last("p_fail") AS "p_fail", last("stop") AS "stop", last("step") AS "step"',
+                'last("done") AS "done", "run", "step", "p_fail", "would_stop", "stop", "withheld"',
                 ADVICE,
                 where=picked("site", "edge"),
                 by=ADVICE.tags,
@@ -145,10 +146,46 @@ _RUNS = Panel(
     unit="string",
     empty="no run was judged in this time",
     columns=(
-        Column(name="device", shown="Run"),
-        Column(name="p_fail", shown="P(fails)", unit="percentunit"),
-        Column(name="stop", shown="Advice", unit="bool_yes_no"),
+        Column(name="station", shown="Station"),
+        Column(name="procedure", shown="Procedure"),
+        Column(name="run", shown="Run"),
         Column(name="step", shown="After step"),
+        Column(name="done", shown="Steps done"),
+        Column(name="p_fail", shown="P(fails)", unit="percentunit"),
+        Column(name="would_stop", shown="Costs say stop", unit="bool_yes_no"),
+        Column(name="stop", shown="Told to stop", unit="bool_yes_no"),
+        Column(name="withheld", shown="Withheld"),
+        *SITE_EDGE,
+    ),
+)
+_RUNS = Panel(
+    id=7,
+    kind="table",
+    title="Test runs",
+    about="What became of the newest runs: a row a change of a run, newest first.",
+    targets=(
+        Target(
+            text=select(
+                '"run", "unit", "procedure", "station", "state", "would_stop_at", "stopped_at", "saved_s", '
+                '"site", "edge"',
+                RUNS,
+                where=picked("site", "edge"),
+                end="ORDER BY time DESC LIMIT 200",
+            ),
+            table=True,
+        ),
+    ),
+    unit="string",
+    empty="no run began or ended in this time",
+    columns=(
+        Column(name="run", shown="Run"),
+        Column(name="unit", shown="Unit"),
+        Column(name="procedure", shown="Procedure"),
+        Column(name="station", shown="Station"),
+        Column(name="state", shown="State"),
+        Column(name="would_stop_at", shown="Costs said stop after"),
+        Column(name="stopped_at", shown="Told to stop after"),
+        Column(name="saved_s", shown="Time that saves", unit="s"),
         *SITE_EDGE,
     ),
 )
@@ -158,7 +195,7 @@ MODELS = Board(
     title="Models",
     about="Whether models still fit: how scores lie, by version, and what each version rings. A long time of a big "
     "fleet takes InfluxDB long: pick devices then.",
-    panels=(_LAY, _COURSE, _SCORES, _RINGS, _VERSIONS, _RUNS),
+    panels=(_LAY, _COURSE, _SCORES, _RINGS, _VERSIONS, _CALLS, _RUNS),
     variables=(
         *VARIABLES,
         Variable(name="device", label="Device", query=tag_values("device", LIVENESS, given=["site", "edge"])),

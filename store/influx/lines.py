@@ -11,10 +11,10 @@ from zlib import crc32
 
 import msgspec
 
+from store.influx.bench_lines import point_of
 from store.influx.protocol import NONE, Said, fields_of, name_of, texts_of
 from store.influx.table import (
     ACTIVE_ALARMS,
-    ADVICE,
     ALARMS,
     CHANNELS,
     CONTRIBUTION,
@@ -27,15 +27,18 @@ from store.influx.table import (
     INSTANCE,
     LIMITS,
     LIVENESS,
+    MODEL,
     PIPELINE,
     PRIORITY,
     READINGS,
     ROLE,
     RULE,
     SCORES,
+    SHADOW_SCORES,
     SITE,
     SOURCE,
     SOURCES,
+    VERSION,
     Measurement,
     channel_field,
 )
@@ -51,9 +54,11 @@ from wire.messages import (
     Frame,
     Gap,
     Health,
+    Label,
     Liveness,
     Message,
     OutboxState,
+    Run,
     Scores,
     SourceState,
     SourceStatus,
@@ -98,8 +103,9 @@ class Lines:
                 return self.alarm(message)
             case Liveness():
                 return self.liveness(message)
-            case Advice():
-                return self.advice(message)
+            case Run() | Advice() | Label():
+                point = point_of(message)
+                return self._line(point.kind, point.tags, point.fields, point.at_ns)
             case DeadLetter():
                 return self.dead(message, at_ns=message.t_ns)
             case _:
@@ -119,9 +125,15 @@ class Lines:
         return b"".join(parts)
 
     def scores(self, scores: Scores) -> bytes:
-        """A line a scored row; contributions only where the score is high."""
-        head = self._head(SCORES, {EDGE: scores.edge, DEVICE: scores.device}) + b" score="
-        said: Said = {"late": float(scores.late), "model_version": float(scores.version), "model": scores.model}
+        """A line a scored row; contributions only where the score is high; those of champions in their own place."""
+        tags = {EDGE: scores.edge, DEVICE: scores.device}
+        said: Said = {"late": float(scores.late)}
+        if scores.role == "champion":
+            head = self._head(SCORES, tags) + b" score="
+            said = {**said, "model_version": float(scores.version), "model": scores.model}
+        else:
+            tags |= {MODEL: scores.model, VERSION: str(scores.version), ROLE: scores.role}
+            head = self._head(SHADOW_SCORES, tags) + b" score="
         tail = b"," + fields_of(said)
         score = memoryview(scores.score).cast("f").tolist()
         times = memoryview(scores.t_ns).cast("q").tolist()
@@ -184,11 +196,6 @@ class Lines:
             "last_s": alive.last_ns / NS_PER_S,
         }
         return self._line(LIVENESS, {EDGE: alive.edge, DEVICE: alive.device}, fields, alive.clock_ns)
-
-    def advice(self, advice: Advice) -> bytes:
-        """P(run fails) after a step."""
-        fields: Said = {"p_fail": advice.p_fail, "stop": float(advice.stop), "step": advice.step, "run": advice.run}
-        return self._line(ADVICE, {EDGE: advice.edge, DEVICE: advice.run}, fields, advice.t_ns)
 
     def dead(self, letter: DeadLetter, *, at_ns: int, place: int = 0) -> bytes:
         """A dead letter; `place` tells apart those of one millisecond."""

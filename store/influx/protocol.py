@@ -17,6 +17,12 @@ _json = msgspec.json.Encoder()
 Said: TypeAlias = Mapping[str, float | str | None]
 
 
+class Whole(str):
+    """A text that is not cut, as it is worth nothing in part; its maker keeps it under 64 KB."""
+
+    __slots__ = ()
+
+
 def texts_of(numbers: Sequence[float]) -> list[bytes]:
     """Each number as it is written, NONE for what is none."""
     return _json.encode(numbers)[1:-1].split(b",") if numbers else []
@@ -35,6 +41,7 @@ def name_of(text: str) -> str:
 def _written(said: Iterable[tuple[str, float | str | None]]) -> Iterable[str]:
     for key, value in said:
         if isinstance(value, str):
-            yield f'{name_of(key)}="{value[:TEXT_LENGTH].translate(_IN_TEXTS)}"'
+            kept = value if isinstance(value, Whole) else value[:TEXT_LENGTH].translate(_IN_TEXTS)
+            yield f'{name_of(key)}="{kept}"'
         elif value is not None and isfinite(value):
             yield f"{name_of(key)}={float(value)!r}"

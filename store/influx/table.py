@@ -11,7 +11,9 @@ from wire.messages import Health
 
 SITE, EDGE, DEVICE, RULE = "site", "edge", "device", "rule"
 PRIORITY, SOURCE, ROLE, INSTANCE = "priority", "source", "role", "instance"
-TAGS = (SITE, EDGE, DEVICE, RULE, PRIORITY, SOURCE, ROLE, INSTANCE)
+MODEL, VERSION, PROCEDURE, STATION = "model", "version", "procedure", "station"
+TAGS = (SITE, EDGE, DEVICE, RULE, PRIORITY, SOURCE, ROLE, INSTANCE, MODEL, VERSION, PROCEDURE, STATION)
+BODY, CELLS = "body", "cells"  # a whole message, and the wide row of a run: msgpack, deflated, in base64
 
 CONTRIBUTION = "c_"  # before a channel's name: its share of the score
 CONTRIBUTIONS = 5  # of a score, those of the largest absolute value
@@ -42,6 +44,12 @@ SCORES = Measurement(
     texts=("model",),
     channels=True,  # as c_<channel>
 )
+SHADOW_SCORES = Measurement(  # of candidates and backtests: the role says which
+    name="shadow_scores",
+    tags=(DEVICE, EDGE, MODEL, ROLE, SITE, VERSION),
+    fields=("score", "late"),
+    channels=True,  # as c_<channel>
+)
 ALARMS = Measurement(  # time: when it changed, its last three digits replaced by the version
     name="alarms",
     tags=(DEVICE, EDGE, PRIORITY, RULE, SITE),
@@ -66,7 +74,24 @@ LIVENESS = Measurement(  # time: the input clock
     fields=("code", "silent", "warm", "last_s"),
     texts=("health",),
 )
-ADVICE = Measurement(name="advice", tags=(DEVICE, EDGE, SITE), fields=("p_fail", "stop"), texts=("step", "run"))
+RUNS = Measurement(  # time: when it changed, its last six digits tell runs and changes apart
+    name="runs",
+    tags=(EDGE, PROCEDURE, SITE, STATION),
+    fields=("change", "control", "p_fail", "saved_s", "passed", "failed", "told", "would_stop"),
+    texts=("run", "unit", "state", "stopped_at", "would_stop_at", BODY, CELLS),
+)
+ADVICE = Measurement(  # time: the step's end, its last six digits tell runs and steps apart
+    name="advice",
+    tags=(EDGE, PROCEDURE, SITE, STATION),
+    fields=("p_fail", "low", "high", "stop", "would_stop", "done"),
+    texts=("step", "run", "unit", "withheld", BODY),
+)
+LABELS = Measurement(  # time: when it was made, its last six digits tell labels and their states apart
+    name="labels",
+    tags=(EDGE, SITE),
+    fields=("withdrawn", "from_s", "to_s"),
+    texts=("id", "about", "run", "meaning", "who", BODY),
+)
 GAPS = Measurement(  # time: where it begins, its last three digits tell gaps apart
     name="gaps",
     tags=(DEVICE, EDGE, SITE),
@@ -91,12 +116,15 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     for each in (
         READINGS,
         SCORES,
+        SHADOW_SCORES,
         ALARMS,
         ACTIVE_ALARMS,
         CHANNELS,
         LIMITS,
         LIVENESS,
+        RUNS,
         ADVICE,
+        LABELS,
         GAPS,
         SOURCES,
         DEAD,

@@ -11,18 +11,22 @@ from typing import Literal
 
 import msgspec
 
-from store.port import Accounts, Device, Series
+from store.benches import WhichLabels, WhichRuns
+from store.port import Accounts, Device, Role, Series
 from wire.messages import (
     NS_PER_S,
     Action,
+    Advice,
     Alarm,
     AlarmState,
     DeadLetter,
     Gap,
     Health,
+    Label,
     Liveness,
     Origin,
     Priority,
+    Run,
     SourceState,
     SourceStatus,
 )
@@ -44,6 +48,9 @@ class Plant:
         self.losses: list[tuple[str, Gap]] = []
         self.letters: list[DeadLetter] = []
         self.counts: list[Accounts] = []
+        self.tested: dict[tuple[str, str], Run] = {}
+        self.advised: list[Advice] = []
+        self.labelled: dict[str, Label] = {}
         self.broken: Exception | None = None
         self.answering = threading.Event()
         self.answering.set()
@@ -113,7 +120,19 @@ class Plant:
         times = self._times(device, start_ns, end_ns, points)
         return Series(t_ns=times, columns={name: [_value(device, name, t) for t in times] for name in names})
 
-    def scores(self, device: str, *, start_ns: int, end_ns: int, points: int = 0) -> Series:
+    def scores(
+        self,
+        device: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        points: int = 0,
+        role: Role = "champion",
+        model: str = "",  # noqa: ARG002 -- one model scores here
+        version: int = 0,  # noqa: ARG002
+    ) -> Series:
+        if role != "champion":
+            return Series(t_ns=[], columns={"score": []})
         times = self._times(device, start_ns, end_ns, points)
         known = self.known[device]
         if known.score is None:
@@ -140,6 +159,34 @@ class Plant:
 
     def history(self, alarm_id: str) -> list[Alarm]:
         return list(self.states.get(alarm_id, ()))
+
+    def runs(
+        self,
+        *,
+        procedure: str = "",
+        station: str = "",
+        unit: str = "",
+        state: str = "",
+        since_ns: int = 0,
+        limit: int = 1000,
+        rows: bool = True,
+    ) -> list[Run]:
+        which = WhichRuns(procedure, station, unit, state, since_ns)
+        found = sorted((run for run in self.tested.values() if which.fits(run)), key=lambda run: -run.started_ns)
+        return [run if rows else msgspec.structs.replace(run, row={}) for run in found][:limit]
+
+    def run(self, edge: str, run: str) -> Run | None:
+        return next((known for known in self.runs() if known.run == run and edge in {"", known.edge}), None)
+
+    def advice(self, edge: str, run: str) -> list[Advice]:
+        return [one for one in self.advised if one.run == run and edge in {"", one.edge}]
+
+    def labels(
+        self, *, device: str = "", run: str = "", since_ns: int = 0, withdrawn: bool = False, limit: int = 1000
+    ) -> list[Label]:
+        which = WhichLabels(device, run, since_ns, withdrawn)
+        found = [label for label in self.labelled.values() if which.fits(label)]
+        return sorted(found, key=lambda label: -label.at_ns)[:limit]
 
     def liveness(self) -> list[Liveness]:
         return []

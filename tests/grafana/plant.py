@@ -3,6 +3,8 @@
 from array import array
 from collections.abc import Iterator
 
+import msgspec
+
 from store.influx.lines import Lines
 from wire.messages import (
     Advice,
@@ -18,6 +20,7 @@ from wire.messages import (
     Origin,
     OutboxState,
     Priority,
+    Run,
     Scores,
     SourceState,
     SourceStatus,
@@ -71,7 +74,13 @@ def _messages(now_ns: int) -> Iterator[Message]:
             yield Liveness(ORIGIN, "edge-1", device, at_ns, at_ns - S, health, 0.8)
     for (device, rule), priority in RINGING.items():
         yield _alarm(device, rule, priority, last_ns)
-    yield Advice(ORIGIN, "edge-1", "run-1", "leak test", 0.93, stop=True, t_ns=last_ns)
+    where = {"unit": "u-1", "procedure": "end of line", "station": "press"}
+    call = Advice(ORIGIN, "edge-1", "run-1", "leak test", 0.93, stop=True, t_ns=last_ns)
+    yield msgspec.structs.replace(call, **where)
+    yield Run(
+        ORIGIN, "edge-1", "run-1", 2, "u-1", "end of line", "1", "press", "aborted", begin_ns, last_ns,
+        would_stop_at="leak test", stopped_at="leak test", saved_s=300.0,
+    )  # fmt: skip
     yield DeadLetter(ORIGIN, "serial-1", "not UTF-8", b"\xff", 3, 1, last_ns)
 
 

@@ -6,9 +6,8 @@ from store.accounts import problems
 from store.box import DuckStore
 from store.errors import StoreBrokenError, StoreClosedError, StoreMissingError
 from store.port import Reader, Writer
-from tests.store.plant import EVER, LANE, NAN, START_NS, alarm, alive, commit, frame, letter, origin, ramp, scores
+from tests.store.plant import EVER, LANE, NAN, START_NS, alarm, alive, commit, frame, letter, ramp, scores
 from wire.messages import (
-    Advice,
     AlarmState,
     ClockDoubted,
     Event,
@@ -182,13 +181,12 @@ def test_each_edge_has_its_account(tmp_path: Path) -> None:
         assert problems(store.accounts(), store.counted()) == []
 
 
-def test_texts_advice_and_doubted_clocks_are_kept(tmp_path: Path) -> None:
+def test_texts_and_doubted_clocks_are_kept(tmp_path: Path) -> None:
     events: list[Event] = [Text("pump", "mode", "eco"), ClockDoubted("pump", 5, 1)]
-    advice = Advice(origin(), "edge", "run-1", "step-2", 0.5, stop=False, t_ns=9)
     with DuckStore(path=tmp_path / "box.duckdb") as store:
-        store.write(commit(1, events=events, outcomes=[advice]))
+        store.write(commit(1, events=events))
         rows = store._cursor().execute("SELECT kind, subject FROM events ORDER BY kind").fetchall()
-        assert rows == [("advice", "run-1"), ("clock-doubted", "pump"), ("text", "pump")]
+        assert rows == [("clock-doubted", "pump"), ("text", "pump")]
 
 
 def test_a_commit_that_fails_half_way_leaves_nothing_and_harms_nothing(tmp_path: Path) -> None:

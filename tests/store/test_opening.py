@@ -17,6 +17,7 @@ from store.errors import (
     StoreVersionError,
 )
 from store.opening import connect
+from store.schema import VERSION
 from tests.store.plant import EVER, commit, ramp
 
 HOLDER = """
@@ -137,14 +138,14 @@ def test_an_older_schema_is_brought_up_step_by_step(tmp_path: Path, monkeypatch:
     path = tmp_path / "box.duckdb"
     with DuckStore(path=path) as store:
         store.write(commit(1, ramp("pump", 0, 1)))
-    monkeypatch.setattr("store.schema.VERSION", 3)
+    monkeypatch.setattr("store.schema.VERSION", VERSION + 2)
     monkeypatch.setattr(
         "store.schema._MIGRATIONS",
-        {1: "ALTER TABLE gaps ADD COLUMN shift VARCHAR", 2: "CREATE TABLE shifts (name VARCHAR)"},
+        {VERSION: "ALTER TABLE gaps ADD COLUMN shift VARCHAR", VERSION + 1: "CREATE TABLE shifts (name VARCHAR)"},
     )
     for _ in range(2):
         with DuckStore(path=path) as store:
             con = store._cursor()
-            assert con.execute("SELECT version FROM about").fetchall() == [(3,)]
+            assert con.execute("SELECT version FROM about").fetchall() == [(VERSION + 2,)]
             assert con.execute("SELECT count(*) FROM shifts").fetchall() == [(0,)]
             assert store.counted() == {"edge": 1}

@@ -9,9 +9,10 @@ from typing import Literal, Self
 
 import msgspec
 
+from store.benches import WhichLabels, WhichRuns
 from store.errors import UnknownDeviceError
 from store.export import SINKS, whole
-from store.influx.reading import series
+from store.influx.reading import benches, series
 from store.influx.reading.asking import Asking, Queries
 from store.influx.reading.book import Book
 from store.influx.reading.glance import DEAD_MOST, GAPS_MOST, Glance
@@ -20,9 +21,10 @@ from store.influx.reading.past import Past
 from store.influx.reading.series import Wanted
 from store.influx.reading.words import DEAD_FIELDS, GAP_FIELDS, dead_of, gaps_of, selected
 from store.influx.table import DEAD, DEVICE, EDGE, GAPS, shown
-from store.port import Accounts, Device, Series, StoreAwayError
+from store.port import Accounts, Device, Role, Series, StoreAwayError
 from store.series import as_series
-from wire.messages import Alarm, AlarmState, DeadLetter, Gap, Liveness, SourceState
+from store.whose import Whose
+from wire.messages import Advice, Alarm, AlarmState, DeadLetter, Gap, Label, Liveness, Run, SourceState
 
 JOIN_S = 10.0
 
@@ -72,10 +74,21 @@ class FleetReader:
         names = tuple(dict.fromkeys(channels)) or self.glance.channels(device)
         return as_series(series.readings(self._asking, Wanted(device, names, start_ns, end_ns), points), names)
 
-    def scores(self, device: str, *, start_ns: int, end_ns: int, points: int = 0) -> Series:
+    def scores(
+        self,
+        device: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        points: int = 0,
+        role: Role = "champion",
+        model: str = "",
+        version: int = 0,
+    ) -> Series:
         """See store.port.Reader. Raises StoreAwayError, TooManyRowsError."""
         names = self.glance.channels(device)
-        found = series.scores(self._asking, Wanted(device, names, start_ns, end_ns), points)
+        whose = Whose(role, model, version)
+        found = series.scores(self._asking, Wanted(device, names, start_ns, end_ns), whose, points)
         return as_series(found, ["score", *names])
 
     def alarms(self, *, device: str = "", active: bool = False, since_ns: int = 0, limit: int = 1000) -> list[Alarm]:
@@ -102,6 +115,35 @@ class FleetReader:
         if newest is not None:
             states[newest.version] = newest
         return [states[version] for version in sorted(states)]
+
+    def runs(
+        self,
+        *,
+        procedure: str = "",
+        station: str = "",
+        unit: str = "",
+        state: str = "",
+        since_ns: int = 0,
+        limit: int = 1000,
+        rows: bool = True,
+    ) -> list[Run]:
+        """See store.port.Reader; among the newest changes that one answer holds. Raises StoreAwayError."""
+        return benches.runs(self._asking, WhichRuns(procedure, station, unit, state, since_ns, limit, rows))
+
+    def run(self, edge: str, run: str) -> Run | None:
+        """One run with its wide row. Raises StoreAwayError."""
+        return benches.run(self._asking, edge, run)
+
+    def advice(self, edge: str, run: str) -> list[Advice]:
+        """What was advised on a run, in the order of its steps. Raises StoreAwayError."""
+        known = benches.run(self._asking, edge, run)
+        return benches.advice(self._asking, known) if known is not None else []
+
+    def labels(
+        self, *, device: str = "", run: str = "", since_ns: int = 0, withdrawn: bool = False, limit: int = 1000
+    ) -> list[Label]:
+        """Labels in their newest state, newest first. Raises StoreAwayError."""
+        return benches.labels(self._asking, WhichLabels(device, run, since_ns, withdrawn, limit))
 
     def liveness(self) -> list[Liveness]:
         """The newest word on every device."""

@@ -13,9 +13,21 @@ import numpy.typing as npt
 from store.influx.client import Series
 from store.influx.reading.asking import Asking, between
 from store.influx.reading.names import identifier, text
-from store.influx.table import CONTRIBUTION, DEVICE, READINGS, SCORES, channel_field, shown
+from store.influx.table import (
+    CONTRIBUTION,
+    DEVICE,
+    MODEL,
+    READINGS,
+    ROLE,
+    SCORES,
+    SHADOW_SCORES,
+    VERSION,
+    channel_field,
+    shown,
+)
 from store.port import TooManyRowsError
 from store.series import Columns, merged
+from store.whose import Whose
 
 MOST_ROWS = 500_000  # in one answer; more go into a file
 PIECE_VALUES = 100_000  # of one question
@@ -72,11 +84,12 @@ def readings(asking: Asking, wanted: Wanted, points: int) -> Columns:
     return grid.rows(found.t_ns, found.values[0::2], found.values[1::2])
 
 
-def scores(asking: Asking, wanted: Wanted, points: int) -> Columns:
+def scores(asking: Asking, wanted: Wanted, whose: Whose, points: int) -> Columns:
     """Row 0 is the score, one more a channel its contribution; thinned, those of the highest score in a bucket."""
     width = 1 + len(wanted.channels)
     shares = [identifier(shown(CONTRIBUTION + name)) for name in wanted.channels]
-    where = asking.of(SCORES, *wanted.conditions)
+    measurement = SCORES if whose.role == "champion" else SHADOW_SCORES
+    where = asking.of(measurement, *wanted.conditions, *_of(whose))
     limit = points or MOST_ROWS
     rows = columns(asking.ask([f"SELECT {', '.join(['score', *shares])} {where} LIMIT {limit + 1}"]), width)
     if len(rows.t_ns) <= limit:
@@ -137,6 +150,15 @@ def columns(found: Sequence[Series], width: int) -> Columns:
     t_ns = np.array([row[0] for row in lines], np.int64)
     values = np.array([row[1:] for row in lines], np.float64).reshape(len(lines), width).T
     return Columns(t_ns, values)
+
+
+def _of(whose: Whose) -> list[str]:
+    """As InfluxQL says it: champions have a measurement of their own, where model and version are fields."""
+    if whose.role == "champion":
+        named = [f'"model" = {text(whose.model)}'] if whose.model else []
+        return [*named, *([f'"model_version" = {whose.version}'] if whose.version else [])]
+    tags = ((ROLE, whose.role), (MODEL, shown(whose.model)), (VERSION, str(whose.version) if whose.version else ""))
+    return [f'"{tag}" = {text(name)}' for tag, name in tags if name]
 
 
 def _rising(low: F64, high: F64) -> npt.NDArray[np.bool_]:

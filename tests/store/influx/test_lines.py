@@ -16,8 +16,8 @@ from store.influx.client import InfluxClient, Value
 from store.influx.lines import Lines
 from store.influx.table import MEASUREMENTS, TAGS, channel_field, shown
 from tests.servers.influx import Influx, influx
+from tests.store.benches import advice, label, over
 from wire.messages import (
-    Advice,
     Alarm,
     AlarmState,
     Batch,
@@ -97,7 +97,10 @@ EACH: list[Message] = [
     scores([0.25, 0.75], [[0.25, 0.0], [0.25, 0.5]], ("a", "b")),
     alarm(),
     Liveness(origin=ORIGIN, edge="edge-1", device="pump-1", clock_ns=AT, last_ns=AT - S, health=Health.SILENT),
-    Advice(origin=ORIGIN, edge="edge-1", run="r1", step="s1", p_fail=0.5, stop=True, t_ns=AT),
+    advice("r1", "s1", 1),
+    over("r1", "fail", stopped_at="s1", would_stop_at="s1", saved_s=60.0),
+    label("l1", run="r1"),
+    msgspec.structs.replace(scores([0.75], [[0.25, 0.5]], ("a", "b")), role="candidate"),
     DeadLetter(origin=ORIGIN, source="serial-1", reason="no number", body=b"x", t_ns=AT),
 ]
 

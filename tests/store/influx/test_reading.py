@@ -4,8 +4,10 @@ import csv
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +25,7 @@ from store.influx.table import channel_field, shown
 from store.port import StoreAwayError
 from tests.servers.influx import Influx, influx
 from tests.servers.ports import until
+from tests.store.benches import advice, label, over, run
 from wire.envelope import pack
 from wire.messages import (
     NS_PER_S,
@@ -358,3 +361,45 @@ def test_a_thousand_devices_polled_by_many_cost_influxdb_no_more_than_by_none(pl
         for _ in range(200):
             plant.reader.alarms(limit=200)
         assert plant.asked - asked < 60
+
+
+@server_only
+def test_runs_advice_and_labels_come_back_whole(plant: Plant) -> None:
+    done = over("r1", "fail", stopped_at="S07", would_stop_at="S07", saved_s=60.0)
+    gone = label("a", withdrawn_by="the foreman")
+    said = [advice("r1", "S02", 2), advice("r1", "S01", 1), advice("r2", "S01", 1)]
+    later = run("r2", number=1, station="press \\ right")
+    plant.store(run("r1"), done, run("r1", 2), later, *said, label("a"), label("b", number=1, run="r1"), gone)
+    reader = plant.reader
+    assert reader.runs() == [later, done]
+    assert reader.runs(rows=False, limit=1) == [later]
+    assert reader.runs(station=later.station) == [later]
+    assert reader.runs(state="fail", rows=False) == [msgspec.structs.replace(done, row={})]
+    assert reader.run("", "r1") == reader.run("edge", "r1") == done
+    assert reader.run("other", "r1") is None
+    assert reader.advice("edge", "r1") == [said[1], said[0]]
+    assert reader.advice("edge", "r9") == []
+    assert [found.id for found in reader.labels()] == ["b"]
+    assert reader.labels(device="pump", withdrawn=True, limit=5)[-1] == gone
+    assert [found.id for found in reader.labels(run="r1")] == ["b"]
+
+
+@server_only
+def test_many_changes_hide_no_run(plant: Plant) -> None:
+    plant.store(*(run("quiet" if number == 0 else "busy", number + 1, number=number // 40) for number in range(60)))
+    assert [found.run for found in plant.reader.runs(limit=2)] == ["busy", "quiet"]
+
+
+@server_only
+def test_a_candidates_scores_stand_beside_the_champions(plant: Plant) -> None:
+    times = [AT, AT + NS_PER_S]
+    live = scored("pump", times, [0.25, 0.25], [[0.25]] * 2, ("flow",))
+    rival = scored("pump", times, [0.75, 0.75], [[0.75]] * 2, ("flow",))
+    rival = msgspec.structs.replace(rival, version=9, role="candidate")
+    plant.store(batch("pump", ["flow"], times, [[1.0], [2.0]]), live, rival)
+    ask = partial(plant.reader.scores, "pump", start_ns=0, end_ns=EVER)
+    assert ask().columns["score"] == [0.25, 0.25]
+    assert ask(version=live.version).columns["score"] == [0.25, 0.25]
+    assert ask(version=9).columns["score"] == []
+    assert ask(role="candidate", model=rival.model, version=9).columns["score"] == [0.75, 0.75]
+    assert ask(role="backtest").columns["score"] == []
