@@ -1,6 +1,7 @@
 """The ports that rooms meet at: where inputs are put durably, where they are read in order, and the fleet's bus."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
@@ -87,6 +88,20 @@ class Returns(Protocol):
 
     def give(self, advice: Sequence[Advice]) -> None:
         """Pass advice on, each the way its run's events came; never waits and never fails."""
+
+
+class Awaited(Protocol):
+    """One advice that somebody waits for."""
+
+    def wait(self, timeout_s: float) -> Advice | None:
+        """The advice, or None where it did not come in time."""
+
+
+class Waiting(Protocol):
+    """Where whoever asked over HTTP waits for advice."""
+
+    def expect(self, run: str, step: str) -> AbstractContextManager[Awaited]:
+        """Expect the advice after a step from here on: entered before the step's events are put, left after `wait`."""
 
 
 class BusError(Exception):
