@@ -17,7 +17,7 @@ ALLOWED = {
     "store": {"wire"},
     "models": {"wire", "store.port"},
     "stream": {"wire", "models", "store.port"},
-    "dashboards": {"wire", "store.port", "store.influx.table", "models.registry"},
+    "dashboards": {"wire", "store.port", "store.influx.table", "models.registry", "models.catalogue", "models.runs"},
     "tocsin": {"wire", "edge", "bus", "simulators", "store", "models", "stream", "dashboards"},
 }
 ROOMS = frozenset(ALLOWED)

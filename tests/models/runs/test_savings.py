@@ -1,0 +1,76 @@
+"""What stops saved, against plants whose truth is known."""
+
+import random
+
+import pytest
+
+from models.runs.savings import rate, savings
+from tests.store.benches import over, run
+from wire.config import Costs
+from wire.messages import Run
+
+COSTS = Costs(bench_hour=60.0, scrap_good=100.0, pass_bad=1000.0, escape_share=0.1)
+
+
+def whole(state: str, *, would: bool = False, control: bool = False) -> Run:
+    return over("r", state, would_stop_at="S05" if would else "", saved_s=600.0 if would else None, control=control)
+
+
+def stopped() -> Run:
+    return over("r", "aborted", would_stop_at="S05", stopped_at="S05", saved_s=600.0)
+
+
+def test_in_shadow_it_says_what_would_have_been_saved_and_what_would_have_been_wrong() -> None:
+    said = savings([*[whole("pass")] * 95, *[whole("pass", would=True)] * 5, *[whole("fail", would=True)] * 15], COSTS)
+    assert (said.told, said.saved_s, said.told_wrong, said.saved_cost) == (0, 0.0, None, None)
+    assert (said.would, said.would_saved_s) == (20, 12_000.0)
+    assert said.would_saved_cost == pytest.approx(200.0 + 15 * 100.0 - 5 * 100.0)
+    assert (said.wrong.count, said.wrong.of) == (5, 20)
+    assert (said.false_stop.count, said.false_stop.of, said.measured_on) == (5, 100, "shadow")
+
+
+def test_once_benches_are_told_good_units_are_counted_among_control_runs_alone() -> None:
+    control = [whole("pass", control=True)] * 18 + [whole("pass", control=True, would=True)] * 2
+    said = savings([*control, *[whole("fail", would=True, control=True)] * 8, *[whole("pass")] * 400, stopped()], COSTS)
+    assert (said.false_stop.count, said.false_stop.of, said.measured_on) == (2, 20, "control")
+    assert (said.told, said.saved_s) == (1, 600.0)
+    assert said.told_wrong is not None
+    assert said.told_wrong.value == pytest.approx(0.2)
+    assert said.saved_cost is not None
+    assert said.saved_cost.value == pytest.approx(10.0 + 0.8 * 100.0 - 0.2 * 100.0)
+    assert said.saved_cost.low < said.saved_cost.value < said.saved_cost.high
+
+
+def test_a_bench_that_went_on_saved_nothing() -> None:
+    said = savings([over("r", "pass", would_stop_at="S05", stopped_at="S05", saved_s=600.0), stopped()], COSTS)
+    assert (said.told, said.ignored, said.saved_s) == (1, 1, 600.0)
+    assert said.told_wrong is None  # nobody knows
+
+
+def test_what_is_not_over_counts_as_no_saving() -> None:
+    said = savings([run("r", stopped_at="S05", would_stop_at="S05", saved_s=600.0), whole("broken-off")], COSTS)
+    assert (said.told, said.saved_s, said.wrong.value) == (0, 0.0, None)
+    assert said.states == {"running": 1, "broken-off": 1}
+
+
+def test_the_estimate_from_control_runs_meets_the_truth_of_a_long_time() -> None:
+    chance, truth, runs = random.Random(7), 0, list[Run]()
+    for _ in range(20_000):
+        bad, control = chance.random() < 0.1, chance.random() < 0.05
+        would = chance.random() < (0.8 if bad else 0.03)
+        if would and not control:
+            truth += not bad
+            runs.append(stopped())
+        else:
+            runs.append(whole("fail" if bad else "pass", would=would, control=control))
+    said = savings(runs, COSTS)
+    assert said.told_wrong is not None
+    assert said.told_wrong.low <= truth <= said.told_wrong.high
+    assert said.false_stop.low <= 0.03 <= said.false_stop.high
+    assert said.false_stop.of < 1_000
+
+
+@pytest.mark.parametrize(("count", "of"), [(0, 20), (3, 20), (20, 20)])
+def test_an_interval_holds_what_was_counted(count: int, of: int) -> None:
+    found = rate(count, of)
+    assert found.low <= count / of <= found.high
