@@ -23,13 +23,13 @@ class Defect:
 
 
 DEFECTS: Mapping[str, Defect] = {
-    "bearing": Defect(arises=("S08", "S10"), moves={"vibration": 2.9, "friction": 2.6, "warmth": 1.2}, slows=0.02),
-    "joint": Defect(arises=("S06", "S15"), moves={"resistance": 3.0, "warmth": 1.6, "current": -1.8, "ripple": 1.0}),
-    "magnet": Defect(arises=("S11", "S14"), moves={"emf": -2.8, "torque": -2.3, "current": 2.0}, grows=0.8),
-    "seal": Defect(arises=("S09",), moves={"leak": 3.0, "insulation": -2.6, "friction": -1.2}, grows=3.0),
-    "capacitor": Defect(arises=("S10", "S13"), moves={"ripple": 3.0, "supply": -1.8, "warmth": 2.0}, common=0.8),
+    "bearing": Defect(arises=("S08", "S10"), moves={"vibration": 5.0, "friction": 4.5, "warmth": 2.0}, slows=0.02),
+    "joint": Defect(arises=("S06", "S15"), moves={"resistance": 5.0, "warmth": 3.0, "current": -3.0, "ripple": 1.5}),
+    "magnet": Defect(arises=("S11", "S14"), moves={"emf": -5.0, "torque": -4.0, "current": 3.0}, grows=0.8),
+    "seal": Defect(arises=("S09",), moves={"leak": 5.0, "insulation": -4.5, "friction": -3.0}, grows=2.0),
+    "capacitor": Defect(arises=("S10", "S13"), moves={"ripple": 5.0, "supply": -3.0, "warmth": 3.0}, common=0.8),
     "encoder": Defect(
-        arises=("S08", "S12"), moves={"position": 2.8, "torque": -1.5, "vibration": 1.5}, common=0.7, either_way=True
+        arises=("S12", "S18"), moves={"position": 5.0, "torque": -3.0, "vibration": 2.0}, common=0.7, either_way=True
     ),
 }
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 Sides = Literal["both", "low", "high"]
 
-WIDE = 5.5  # spreads from nominal to a limit
-TIGHT = 3.5
+WIDE = 8.0  # spreads from nominal to a limit
+TIGHT = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Measure:
     reach: float = WIDE
     critical: bool = False
     stress: float = 1.0  # how much more than elsewhere a defect shows here, under full load
-    grain: float = 0.5  # share of the variance that is this measurement's own: repeat it, and it differs
+    grain: float = 0.3  # share of the variance that is this measurement's own: repeat it, and it differs
 
     def value(self, z: float) -> float:
         """What the gauge shows at `z` spreads from nominal, with the digits it has."""
@@ -132,25 +132,129 @@ _STEPS = (
     Step("S09", 44, (_M("pressure_loss", "Pa/s", 3.1, 0.16, "leak"), _M("stroke_force", "kN", 3.3, 0.05, "force"))),
     Step("S10", 72, (_M("drag", "Nm", 0.22, 0.10, "friction"), _M("housing", "°C", 38.0, 1.1, "warmth"))),
     Step("S11", 20, (*_phases("emf", "V", 31.5, 0.16, "emf"), _M("vibration", "mm/s", 0.78, 0.13, "vibration"))),
-    Step("S12", 18, (_M("index_error", "arcmin", 0.0, 0.42, "position"), _M("drag", "Nm", 0.21, 0.1, "friction"))),
-    Step("S13", 34, (_M("ripple", "mV", 86.0, 0.10, "ripple"), _M("bus_current", "A", 2.9, 0.05, "current"))),
-    Step("S14", 28, (_M("stall_torque", "Nm", 9.4, 0.11, "torque"), _M("stall_current", "A", 14.2, 0.2, "current"))),
+    Step(
+        "S12",
+        18,
+        (
+            _M("index_error", "arcmin", 0.0, 0.42, "position"),
+            _M("drag", "Nm", 0.21, 0.1, "friction"),
+            _M("pressure_loss", "Pa/s", 3.2, 0.16, "leak"),
+        ),
+    ),
+    Step(
+        "S13",
+        34,
+        (
+            _M("ripple", "mV", 86.0, 0.10, "ripple"),
+            _M("bus_current", "A", 2.9, 0.05, "current"),
+            _M("housing", "°C", 44.0, 1.1, "warmth"),
+        ),
+    ),
+    Step(
+        "S14",
+        28,
+        (
+            _M("stall_torque", "Nm", 9.4, 0.11, "torque"),
+            _M("stall_current", "A", 14.2, 0.2, "current"),
+            _M("step_error", "arcmin", 0.0, 0.5, "position"),
+        ),
+    ),
     Step("S15", 90, (_M("soak", "°C", 61.0, 1.4, "warmth"), _M("insulation", "MOhm", 420.0, 0.2, "insulation"))),
     Step("S16", 16, (*_phases("resistance", "mOhm", 351.0, 3.4, "resistance"), _M("emf", "V", 31.1, 0.2, "emf"))),
-    Step("S17", 24, (_M("vibration_x", "mm/s", 0.92, 0.13, "vibration"), _M("drag", "Nm", 0.19, 0.1, "friction"))),
-    Step("S18", 22, (_M("ripple", "mV", 91.0, 0.1, "ripple"), _M("index_error", "arcmin", 0.0, 0.45, "position"))),
-    Step("S19", 38, (_M("pressure_loss", "Pa/s", 3.4, 0.15, "leak"), _M("torque", "Nm", 4.1, 0.05, "torque"))),
-    Step("S20", 20, (_M("phase_current", "A", 7.6, 0.1, "current"), _M("emf", "V", 30.9, 0.17, "emf"))),
-    Step("S21", 36, (_M("winding", "°C", 66.0, 1.5, "warmth", critical=True), _M("drag", "Nm", 0.18, 0.1, "friction"))),
+    Step(
+        "S17",
+        24,
+        (
+            _M("vibration_x", "mm/s", 0.92, 0.13, "vibration"),
+            _M("drag", "Nm", 0.19, 0.1, "friction"),
+            _M("ripple", "mV", 90.0, 0.1, "ripple"),
+        ),
+    ),
+    Step(
+        "S18",
+        22,
+        (
+            _M("ripple", "mV", 91.0, 0.1, "ripple"),
+            _M("index_error", "arcmin", 0.0, 0.45, "position"),
+            _M("torque", "Nm", 4.1, 0.05, "torque"),
+        ),
+    ),
+    Step(
+        "S19",
+        38,
+        (
+            _M("pressure_loss", "Pa/s", 3.4, 0.15, "leak"),
+            _M("torque", "Nm", 4.1, 0.05, "torque"),
+            _M("step_error", "arcmin", 0.0, 0.5, "position"),
+        ),
+    ),
+    Step(
+        "S20",
+        20,
+        (
+            _M("phase_current", "A", 7.6, 0.1, "current"),
+            _M("emf", "V", 30.9, 0.17, "emf"),
+            _M("vibration", "mm/s", 1.0, 0.13, "vibration"),
+        ),
+    ),
+    Step(
+        "S21",
+        36,
+        (
+            _M("winding", "°C", 66.0, 1.5, "warmth", critical=True),
+            _M("drag", "Nm", 0.18, 0.1, "friction"),
+            _M("ripple", "mV", 96.0, 0.1, "ripple"),
+        ),
+    ),
     Step("S22", 26, (_M("vibration_y", "mm/s", 1.05, 0.12, "vibration"), _M("ripple", "mV", 97.0, 0.1, "ripple"))),
-    Step("S23", 18, (_M("insulation", "MOhm", 390.0, 0.19, "insulation"), _M("supply", "V", 47.8, 0.12, "supply"))),
-    Step("S24", 24, (_M("step_error", "arcmin", 0.0, 0.5, "position"), _M("torque", "Nm", 4.0, 0.05, "torque"))),
+    Step(
+        "S23",
+        18,
+        (
+            _M("insulation", "MOhm", 390.0, 0.19, "insulation"),
+            _M("supply", "V", 47.8, 0.12, "supply"),
+            _M("pressure_loss", "Pa/s", 3.5, 0.15, "leak"),
+        ),
+    ),
+    Step(
+        "S24",
+        24,
+        (
+            _M("step_error", "arcmin", 0.0, 0.5, "position"),
+            _M("torque", "Nm", 4.0, 0.05, "torque"),
+            _M("drag", "Nm", 0.18, 0.1, "friction"),
+        ),
+    ),
     Step("S25", 18, (*_phases("resistance", "mOhm", 358.0, 3.5, "resistance"), _M("emf", "V", 30.8, 0.17, "emf"))),
-    Step("S26", 42, (_M("pressure_loss", "Pa/s", 3.5, 0.15, "leak"), _M("vibration", "mm/s", 1.1, 0.12, "vibration"))),
+    Step(
+        "S26",
+        42,
+        (
+            _M("pressure_loss", "Pa/s", 3.5, 0.15, "leak"),
+            _M("vibration", "mm/s", 1.1, 0.12, "vibration"),
+            _M("step_error", "arcmin", 0.0, 0.5, "position"),
+        ),
+    ),
     Step("S27", 24, (_M("brake_current", "A", 0.82, 0.011, "current", critical=True),)),
-    Step("S28", 46, (_M("casing", "°C", 58.0, 1.2, "warmth"), _M("ripple", "mV", 99.0, 0.1, "ripple"))),
+    Step(
+        "S28",
+        46,
+        (
+            _M("casing", "°C", 58.0, 1.2, "warmth"),
+            _M("ripple", "mV", 99.0, 0.1, "ripple"),
+            _M("torque", "Nm", 4.0, 0.05, "torque"),
+        ),
+    ),
     Step("S29", 22, (_M("drag", "Nm", 0.18, 0.1, "friction"), _M("index_error", "arcmin", 0.0, 0.45, "position"))),
-    Step("S30", 24, (_M("torque", "Nm", 4.0, 0.05, "torque"), _M("emf", "V", 30.8, 0.16, "emf"))),
+    Step(
+        "S30",
+        24,
+        (
+            _M("torque", "Nm", 4.0, 0.05, "torque"),
+            _M("emf", "V", 30.8, 0.16, "emf"),
+            _M("vibration_x", "mm/s", 1.1, 0.12, "vibration"),
+        ),
+    ),
     Step(
         "S31",
         20,
@@ -162,34 +266,34 @@ _STEPS = (
     Step(
         "S35",
         22,
-        (_M("drag", "Nm", 0.18, 0.1, "friction"), _M("torque_const", "Nm/A", 0.53, 0.006, "torque", grain=0.2)),
+        (_M("drag", "Nm", 0.18, 0.1, "friction"), _M("torque_const", "Nm/A", 0.53, 0.006, "torque", grain=0.1)),
     ),
-    Step("S36", 18, (_M("resistance_hot", "mOhm", 362.0, 3.4, "resistance", TIGHT, critical=True, grain=0.15),)),
-    Step("S37", 24, (_M("torque_full", "Nm", 11.8, 0.12, "torque", TIGHT, critical=True, grain=0.15),)),
+    Step("S36", 18, (_M("resistance_hot", "mOhm", 362.0, 3.4, "resistance", TIGHT, critical=True, grain=0.1),)),
+    Step("S37", 24, (_M("torque_full", "Nm", 11.8, 0.12, "torque", TIGHT, critical=True, grain=0.1),)),
     Step(
         "S38",
         64,
         (
-            _M("vibration_full", "mm/s", 1.9, 0.12, "vibration", 5.0, critical=True, stress=3.5),
-            _M("drag_full", "Nm", 0.24, 0.1, "friction", 5.0, critical=True, stress=3.5),
+            _M("vibration_full", "mm/s", 1.9, 0.12, "vibration", WIDE, critical=True, stress=3.5),
+            _M("drag_full", "Nm", 0.24, 0.1, "friction", WIDE, critical=True, stress=3.5),
         ),
     ),
     Step(
         "S39",
         58,
         (
-            _M("ripple_full", "mV", 140.0, 0.1, "ripple", 5.0, critical=True, stress=3.5),
-            _M("error_full", "arcmin", 0.0, 0.6, "position", 5.0, critical=True, stress=3.5),
-            _M("emf_full", "V", 30.2, 0.18, "emf", 5.0, critical=True, stress=3.5),
+            _M("ripple_full", "mV", 140.0, 0.1, "ripple", WIDE, critical=True, stress=3.5),
+            _M("error_full", "arcmin", 0.0, 0.6, "position", WIDE, critical=True, stress=3.5),
+            _M("emf_full", "V", 30.2, 0.18, "emf", WIDE, critical=True, stress=3.5),
         ),
     ),
     Step(
         "S40",
         50,
         (
-            _M("insulation_hot", "MOhm", 240.0, 0.2, "insulation", 5.0, critical=True, stress=3.5),
-            _M("pressure_loss", "Pa/s", 4.0, 0.15, "leak", 5.0, critical=True, stress=3.5),
-            _M("unbalance", "mOhm", 362.0, 3.6, "resistance", 5.0, critical=True, stress=3.5),
+            _M("insulation_hot", "MOhm", 240.0, 0.2, "insulation", WIDE, critical=True, stress=3.5),
+            _M("pressure_loss", "Pa/s", 4.0, 0.15, "leak", WIDE, critical=True, stress=3.5),
+            _M("unbalance", "mOhm", 362.0, 3.6, "resistance", WIDE, critical=True, stress=3.5),
         ),
     ),
 )
@@ -206,4 +310,4 @@ def changed(procedure: Procedure) -> Procedure:
 
 
 def _moved(measure: Measure) -> Measure:
-    return replace(measure, reach=4.0) if measure.name == "resistance_hot" else measure
+    return replace(measure, reach=5.0) if measure.name == "resistance_hot" else measure

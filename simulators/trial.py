@@ -13,7 +13,7 @@ from simulators.unit import Unit
 from wire.messages import NS_PER_S, Measured, RunEnded, RunEvent, RunStarted, StepEnded
 
 _OUTLIER = 0.0015  # share of measurements that are far off: a contact bounced, someone slammed a door
-_GIVES_WAY = 9.0  # spreads by which a unit that breaks down in one measurement is off
+_GIVES_WAY = 12.0  # spreads by which a unit that breaks down in one measurement is off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class Test:
         if measure.critical:
             gives_way = self._unit.sudden == self._procedure.steps[place].name
             return (-_GIVES_WAY if measure.limits[1] is None else _GIVES_WAY) * gives_way
-        return (4.0 + 5.0 * size) * (1.0 if way < 0.5 else -1.0) * (drawn < _OUTLIER)  # noqa: PLR2004 - up and down
+        return (4.0 + 8.0 * size) * (1.0 if way < 0.5 else -1.0) * (drawn < _OUTLIER)  # noqa: PLR2004 - up and down
 
     def _cause(self, place: int, measure: Measure, moved: float) -> int:
         """The place of the step that made a state what it is."""

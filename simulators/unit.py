@@ -17,8 +17,8 @@ OTHER_SUPPLIER: Mapping[str, float] = {  # spreads by which another supplier's p
     "ripple": 1.5,
     "leak": 1.0,
 }
-_BAD, _MILD, _SUDDEN = 0.075, 0.03, 0.015  # shares of units
-_SEVERITY, _MILDNESS = (1.0, 0.22), (0.3, 0.25)  # median and spread of its logarithm
+_BAD, _MILD, _SUDDEN = 0.07, 0.025, 0.015  # shares of units
+_SEVERITY, _MILDNESS = (1.0, 0.2), (0.22, 0.25)  # median and spread of its logarithm
 _STRENGTH = 2.2  # spreads of too much force at which a press begins to bend, give or take a unit
 
 
@@ -43,7 +43,7 @@ class Unit:
         harm = force - _STRENGTH + 0.5 * float(rng.standard_normal())
         if self.defect or self.sudden or harm <= 0:
             return self
-        return replace(self, kind="drift:press", defect=BENT, arises=BENT.arises[0], severity=0.35 + 0.5 * harm)
+        return replace(self, kind="drift:press", defect=BENT, arises=BENT.arises[0], severity=0.7 + 0.3 * harm)
 
     def moved(self, quantity: str, place: int, procedure: Procedure) -> float:
         """Spreads by which its defect moves a quantity in the step at a place."""
