@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from wire.messages import Action, Advice, Backtested, Event, Labelled, ModelChange, Tick, Verdict, Watched
+from wire.messages import Action, Advice, Backtested, Batch, Event, Labelled, ModelChange, Tick, Verdict, Watched
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -73,7 +73,8 @@ class InputLog(Protocol):
         """Everything up to `pos` is stored elsewhere and may go."""
 
 
-Wish = Action | Verdict | Tick | ModelChange | Labelled | Watched | Backtested  # inputs that no edge reads
+# Inputs that no edge reads; a batch among them holds recorded rows that a person brings, in a lane of their own.
+Wish = Action | Verdict | Tick | ModelChange | Labelled | Watched | Backtested | Batch
 
 
 class Inbox(Protocol):

@@ -9,7 +9,21 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.staticfiles import StaticFiles
 
-from dashboards.console import alarms, docs, download, events, login, metrics, models, plant, problem, ready, series
+from dashboards.console import (
+    alarms,
+    catalogue,
+    docs,
+    download,
+    events,
+    imports,
+    login,
+    metrics,
+    models,
+    plant,
+    problem,
+    ready,
+    series,
+)
 from dashboards.console.desk import Desk
 from dashboards.console.hub import Hub
 from dashboards.console.session import Gatekeeper
@@ -62,6 +76,8 @@ def build(desk: Desk, hub: Hub, gatekeeper: Gatekeeper | None) -> FastAPI:
         plant.one_device(desk),
         alarms.router(desk),
         models.router(desk),
+        catalogue.router(desk),
+        imports.router(desk),
         plant.router(desk),
         events.router(desk, hub),
     ):

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from models.catalogue.catalogued import Catalogued
 from models.registry.folder import Registry
 from store.port import Reader
 from wire.config import DeviceRule
@@ -49,6 +50,7 @@ class Desk:
         rule_of: Callable[[str], DeviceRule] = _no_rule,
         now_ns: Callable[[], int] = time.time_ns,
         models: Registry | None = None,
+        catalogue: Catalogued | None = None,
     ) -> None:
         """Keep what was injected."""
         self.reader = reader
@@ -58,6 +60,7 @@ class Desk:
         self.rule_of = rule_of
         self.now_ns = now_ns
         self.models = models
+        self.catalogue = catalogue
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="console")
 
     async def ask(self, question: Callable[[], _Answer]) -> _Answer:

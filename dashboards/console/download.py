@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from msgspec.structs import replace
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
 from dashboards.console.desk import Desk
 from dashboards.console.problem import Problem
 from dashboards.console.series import LATEST_NS, find, moment
+from models.catalogue.entries import Moved
+from models.catalogue.ledger import digest_of
 
 AT_ONCE = 2
-_TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
+TYPES = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 
 
 class Slots:
@@ -51,16 +54,17 @@ def router(desk: Desk) -> APIRouter:
     @routes.get(
         "/devices/{device:path}/export",
         response_class=FileResponse,
-        responses={200: {"content": {kind: {} for kind in _TYPES.values()}}},
+        responses={200: {"content": {kind: {} for kind in TYPES.values()}}},
     )
     def export(
         device: str,
         form: Annotated[Literal["csv", "parquet"], Query(alias="format")] = "csv",
         start: Annotated[str, Query(description="ISO 8601 or ns; default: the first row")] = "",
         end: Annotated[str, Query(description="ISO 8601 or ns, exclusive; default: the newest row")] = "",
+        name: Annotated[str, Query(description="what the file is called where it goes")] = "",
     ) -> FileResponse:
         """Every row of a device, column `time` (ISO 8601 UTC, ns) first, as a file."""
-        find(desk, device)
+        known = find(desk, device)
         start_ns, end_ns = moment(start, "start", 0), moment(end, "end", LATEST_NS)
         slots.take()
         folder = tempfile.TemporaryDirectory(prefix="tocsin-export-")
@@ -72,12 +76,16 @@ def router(desk: Desk) -> APIRouter:
 
         try:
             rows = desk.reader.export(device, path, form=form, start_ns=start_ns, end_ns=end_ns)
+            if desk.catalogue is not None:
+                from_ns, to_ns = max(start_ns, known.first_ns), min(end_ns - 1, known.last_ns)
+                moved = Moved("exported", name or file_name(device, form), digest_of(path), rows, desk.now_ns())
+                desk.catalogue.note(replace(moved, device=device, from_ns=from_ns, to_ns=to_ns))
         except BaseException:
             done()
             raise
         return FileResponse(
             path,
-            media_type=_TYPES[form],
+            media_type=TYPES[form],
             filename=file_name(device, form),
             headers={"X-Rows": str(rows)},
             background=BackgroundTask(done),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from dashboards.console.desk import BoxStatus, Desk, Status
 from dashboards.console.session import TOKEN_MIN
+from models.catalogue.catalogued import Catalogued
 from models.registry.folder import Registry
 from store.port import Reader
 from wire.config import DeviceRule
@@ -62,6 +63,7 @@ class Console:
         rule_of: Callable[[str], DeviceRule] | None = None,
         now_ns: Callable[[], int] = time.time_ns,
         models: Registry | None = None,
+        catalogue: Catalogued | None = None,
         page: bool = True,
         on_ready: Callable[[str], None] | None = None,
     ) -> None:
@@ -74,7 +76,16 @@ class Console:
             msg = f"console.listen = {listen!r} is open to others: set a token in TOCSIN_TOKEN, or use 127.0.0.1"
             raise ConsoleError(msg)
         rules = rule_of or (lambda name: DeviceRule(match=name))
-        self._desk = Desk(reader, inbox, site=site, status=status, rule_of=rules, now_ns=now_ns, models=models)
+        self._desk = Desk(
+            reader,
+            inbox,
+            site=site,
+            status=status,
+            rule_of=rules,
+            now_ns=now_ns,
+            models=models,
+            catalogue=catalogue,
+        )
         self._token = token
         self._page = page
         self._on_ready = on_ready
