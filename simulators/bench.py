@@ -8,7 +8,8 @@ import numpy as np
 
 from simulators.chance import Chance
 from simulators.disorder import ORDERLY, Disorder, steps, told
-from simulators.procedure import SERVO, Procedure, changed
+from simulators.procedure import Procedure, changed
+from simulators.servo import SERVO
 from simulators.station import PRESS, Station
 from simulators.surroundings import HOUR_NS, SECOND_NS
 from simulators.trial import Test, Trial, events

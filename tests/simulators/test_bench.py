@@ -10,7 +10,8 @@ import pytest
 
 from simulators.bench import MONDAY_NS, runs
 from simulators.disorder import Disorder
-from simulators.procedure import SERVO, changed
+from simulators.procedure import changed
+from simulators.servo import SERVO
 from simulators.trial import Trial
 from wire.messages import Measured, RunEnded, RunStarted, StepEnded
 
