@@ -112,7 +112,7 @@ class Procedure:
 
 def changed(procedure: Procedure) -> Procedure:
     """The next version: a step more in the middle, and one limit moved."""
-    added = Step("S24A", 16, (_M("hum", "dB", 41.0, 1.1, "vibration"),))
+    added = Step("S24A", 16, (Measure("hum", "dB", 41.0, 1.1, "vibration"),))
     steps = [replace(step, measures=tuple(map(_moved, step.measures))) for step in procedure.steps]
     steps.insert(procedure.place("S25"), added)
     return Procedure(procedure.name, str(int(procedure.version) + 1), tuple(steps))

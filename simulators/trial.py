@@ -101,7 +101,7 @@ class Test:
 
     def _far_off(self, place: int, measure: Measure) -> float:
         """Spreads by which this one reading is off, once."""
-        drawn, size, way = self._rng.random(3).tolist()
+        drawn, size, way = (float(lot) for lot in self._rng.random(3))
         if measure.critical:
             gives_way = self._unit.sudden == self._procedure.steps[place].name
             return (-_GIVES_WAY if measure.limits[1] is None else _GIVES_WAY) * gives_way
