@@ -13,6 +13,7 @@ from edge.clock import Clock, SystemClock
 from edge.keeper import Keeper
 from edge.log import LocalLog
 from edge.outbox import Outbox
+from edge.returns import Answering, WaysBack
 from edge.source import Source
 from edge.sources.table import build
 from wire.config import Config, EdgeSettings, ReplaySource, source_names
@@ -71,6 +72,7 @@ class Agent:
             (build(settings, name, config), settings) for settings, name in zip(config.edge.sources, names, strict=True)
         ]
         self._running = len(self._sources)
+        self._returns = WaysBack([source for source, _ in self._sources if isinstance(source, Answering)])
         lines = [
             source.name
             for source, settings in self._sources
@@ -102,6 +104,11 @@ class Agent:
     def outbox(self) -> Outbox:
         """Where others in the same process may put arrivals."""
         return self._outbox
+
+    @property
+    def returns(self) -> WaysBack:
+        """Where advice goes back to the benches, and where whoever asks over HTTP waits for it."""
+        return self._returns
 
     def start(self) -> None:
         """Start the outbox, then every source."""
