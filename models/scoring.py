@@ -33,3 +33,11 @@ def job(model: Detector, stretch: Stretch, channels: Sequence[str]) -> Job:
     on = np.ones(len(stretch.t_ns), dtype=np.bool_)
     cold = model.cold(len(channels))
     return Job(state=cold, t_ns=stretch.t_ns, rows=stretch.rows, running=on, channels=tuple(channels))
+
+
+def speechless(scored: Scored, running: Bools) -> bool:
+    """Whether a row of a warm device that runs has neither a score nor an outlook: a model that works has one."""
+    nothing = np.isnan(scored.score) & running
+    if scored.outlook is not None and nothing.any():
+        nothing &= np.isnan(scored.outlook).any(axis=1)
+    return bool(nothing.any())

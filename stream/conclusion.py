@@ -1,25 +1,26 @@
 """What a detector said of a device, told: scores, the anomaly, drift and late alarms, and liveness."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 import numpy as np
 
-from models.contract import I64, Detector, Scored, Task
+from models.contract import I64, Detector, Scored
 from models.decide import Deciding, Decision, decide
 from stream.alarms import Notice, Panel
 from stream.detectors import OFF
-from stream.device import Device
+from stream.device import Device, Watch
 from stream.draft import Draft
 from stream.phrase import quantity
 from stream.plan import Plan
+from stream.seats import RULES_OF
 from stream.visit import Gathered, Visit
 from wire.messages import NEAR_LIMIT, Health, Liveness, Scores
 
 TOP = 5  # channels whose contributions an alarm carries
 NAMED = 0.1  # share of the score from which a channel is named in its summary
 _MOST_FINDINGS = 3
-RULES_OF = {Task.ONLINE: "anomaly", Task.ANOMALY: "anomaly", Task.LIFE: "life", Task.OUTCOME: "outcome"}
 
 replace = msgspec.structs.replace
 
@@ -37,12 +38,12 @@ def conclude(each: Visit, heard: Heard | None, draft: Draft, decision: Decision 
     device = draft.device(each.at.edge, each.name)
     findings = list(each.findings)
     if heard and heard.live is not None and each.live is not None:
-        _say(each, device, each.live, heard.live, late=False)
+        _say(each, device, each.live, heard.live, _As(device.watch))
         plan, panel = draft.plan(each.at.edge, each.name), draft.panel(each.at, each.name)
         rule = RULES_OF[heard.detector.task]
         _judge(each, heard.live, _Ground(device, plan, panel, decision or heard.detector.decision, rule))
     if heard and heard.late is not None and each.late is not None:
-        _say(each, device, each.late, heard.late, late=True)
+        _say(each, device, each.late, heard.late, _As(device.watch, late=True))
         decided = decide(device.watch.late, heard.late.score, decision or heard.detector.decision)
         device.watch = replace(device.watch, late=decided.state)
         findings += ["behaviour unlike its normal" for change in decided.changes if change.active]
@@ -50,7 +51,29 @@ def conclude(each: Visit, heard: Heard | None, draft: Draft, decision: Decision 
     _live(each, device, draft)
 
 
-def _say(each: Visit, device: Device, rows: Gathered, scored: Scored, *, late: bool) -> None:
+def overhear(each: Visit, heard: Heard | None, draft: Draft, decision: Decision | None) -> None:
+    """Tell the scores of a candidate, and remember what it would ring: it rings nothing."""
+    device = draft.device(each.at.edge, each.name)
+    watch = device.shadow
+    if heard is None or watch is None:
+        return
+    if heard.live is not None and each.live is not None:
+        _say(each, device, each.live, heard.live, _As(watch, role="candidate"))
+        decided = decide(watch.deciding, heard.live.score, decision or heard.detector.decision)
+        device.shadow = replace(watch, deciding=decided.state)
+    if heard.late is not None and each.late is not None:
+        _say(each, device, each.late, heard.late, _As(watch, late=True, role="candidate"))
+
+
+class _As(msgspec.Struct, frozen=True):
+    """Whose scores they are."""
+
+    watch: Watch
+    late: bool = False
+    role: Literal["champion", "candidate"] = "champion"
+
+
+def _say(each: Visit, device: Device, rows: Gathered, scored: Scored, whose: _As) -> None:
     begin = rows.rows - scored.score.size
     near = bool((scored.score >= NEAR_LIMIT).any())
     each.at.out.append(
@@ -58,13 +81,14 @@ def _say(each: Visit, device: Device, rows: Gathered, scored: Scored, *, late: b
             origin=each.at.origin,
             edge=each.at.edge,
             device=each.name,
-            model=device.watch.model,
-            version=device.watch.version,
+            model=whose.watch.model,
+            version=whose.watch.version,
             channels=device.channels,
             t_ns=rows.t_ns[begin:].astype("<i8", copy=False).tobytes(),
             score=scored.score.astype("<f4", copy=False).tobytes(),
             contributions=scored.contributions.astype("<f4", copy=False).tobytes() if near else b"",
-            late=late,
+            late=whose.late,
+            role=whose.role,
         )
     )
 

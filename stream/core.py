@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from models.decide import Decision
-from stream.detectors import Detectors
+from stream.detectors import Detectors, models_named
 from stream.device import Device
 from stream.draft import Draft, Plans
 from stream.edges import Edge
@@ -30,6 +30,7 @@ from stream.state import (
 )
 from stream.timetable import Timetable
 from stream.turn import Turn
+from stream.versions import Versions
 from wire.config import Config
 from wire.messages import Batch, Outcome
 
@@ -53,6 +54,7 @@ class Core:
         for rule in config.devices:
             plan(Config(devices=(rule,)), rule.match, ())  # raises RunningError before anything runs
         self._detectors = detectors
+        self._named = tuple(sorted(models_named(config)))
         self._decision = decision
         self._plans = Plans(config)
 
@@ -79,7 +81,7 @@ class Core:
         devices: dict[tuple[str, str], Device] = {}
         edges: dict[str, Edge] = {}
         lanes: dict[tuple[str, str], Lane] = {}
-        models: dict[str, int] = {}
+        models: dict[str, Versions] = {}
         damaged: dict[str, str] = {}
         for key, data in records.items():
             kind, *names = split_key(key)
@@ -97,6 +99,21 @@ class Core:
         for name, reason in damaged.items():
             edges.setdefault(name, Edge()).lost = reason
         return CoreState(devices, edges, lanes, _owners(devices), models, self._tables(devices))
+
+    def pinned(self, state: CoreState) -> tuple[CoreState, tuple[str, ...]]:
+        """The state in which every model that the configuration names has a version in force, and the records changed.
+
+        To be stored before anything is scored: what is worked on again after a crash is then scored by the same
+        versions, whatever has become champion meanwhile.
+        """
+        models = dict(state.models)
+        for name in self._named:
+            detector = None if name in models and models[name].champion else self._detectors.find(name, 0)
+            if detector is not None:
+                models[name] = models.get(name, Versions()).promoted(detector.version)
+        if models == state.models:
+            return state, ()
+        return msgspec.structs.replace(state, models=models), (MODELS_KEY,)
 
     def clock_ns(self, state: CoreState) -> int:
         """The newest input clock of all edges, 0 before the first batch."""
@@ -151,7 +168,7 @@ def _edge(data: bytes) -> Edge:
         return Edge(lost=str(error))
 
 
-def _models(data: bytes) -> dict[str, int]:
+def _models(data: bytes) -> dict[str, Versions]:
     try:
         return unpack_models(data)
     except StateError:

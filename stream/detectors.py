@@ -7,13 +7,16 @@ from typing import Protocol
 import msgspec
 
 from models.contract import Detector
-from stream.device import Device
+from stream.device import Device, Watch
+from stream.versions import Versions
+from wire.config import Config
 
 OFF = "off"
 SELF_LEARNING = "online"
 SETTLE_ROWS = 5  # rows without a new channel before it is known which channels a device has
 NAMED = 5  # channels named in a reason
 NOTHING: Mapping[str, str] = MappingProxyType({})
+NONE = Versions()
 
 
 class Detectors(Protocol):
@@ -22,8 +25,8 @@ class Detectors(Protocol):
     def find(self, name: str, version: int) -> Detector | None:
         """The detector of that name in that version (0 = the champion), or None."""
 
-    def why(self, name: str) -> str:
-        """Why there is no detector of that name."""
+    def why(self, name: str, version: int = 0) -> str:
+        """Why there is no detector of that name in that version."""
 
 
 class Shelf:
@@ -42,7 +45,7 @@ class Shelf:
         """The detector of that name in that version (0 = the champion), or None."""
         return self._detectors.get((name, version))
 
-    def why(self, name: str) -> str:
+    def why(self, name: str, version: int = 0) -> str:  # noqa: ARG002 -- all are here or none is
         """Why there is no detector of that name."""
         return self._missing.get(name, "the registry has no such model")
 
@@ -54,22 +57,57 @@ class Choice(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def wanted(name: str | None, versions: Mapping[str, int], detectors: Detectors) -> Detector | None:
-    """The model that a configuration names, if it is to be had."""
-    return detectors.find(name, versions.get(name, 0)) if name and name != OFF else None
+def models_named(config: Config) -> Mapping[str, str]:
+    """Names of trained models that a configuration asks for, and the key under which each stands first."""
+    said = [(f"devices[{place}].model", rule.model) for place, rule in enumerate(config.devices)]
+    said += [(f"procedures[{place}].model", rule.model) for place, rule in enumerate(config.procedures)]
+    places: dict[str, str] = {}
+    for key, name in said:
+        if name and name not in {OFF, SELF_LEARNING}:
+            places.setdefault(name, key)
+    return places
 
 
-def choose(name: str | None, device: Device, versions: Mapping[str, int], detectors: Detectors) -> Choice:
+def wanted(name: str | None, versions: Mapping[str, Versions], detectors: Detectors) -> Detector | None:
+    """The model that a configuration names in the version that is in force, if it is to be had."""
+    return detectors.find(name, versions.get(name, NONE).champion) if name and name != OFF else None
+
+
+def previous(name: str | None, versions: Mapping[str, Versions], detectors: Detectors) -> Detector | None:
+    """The version of a model that was in force before, if there was one and it is to be had."""
+    version = versions.get(name or "", NONE).previous
+    return detectors.find(name, version) if name and version else None
+
+
+def trained(name: str | None, versions: Mapping[str, Versions], detectors: Detectors) -> Detector | None:
+    """The version of a model whose rows a device brings: the one in force, else the one before it."""
+    return wanted(name, versions, detectors) or previous(name, versions, detectors)
+
+
+def shadow(name: str | None, versions: Mapping[str, Versions], detectors: Detectors) -> Detector | None:
+    """The version of a model that scores beside the one in force, if there is one."""
+    version = versions.get(name or "", NONE).shadow
+    return detectors.find(name, version) if name and version else None
+
+
+def choose(name: str | None, device: Device, versions: Mapping[str, Versions], detectors: Detectors) -> Choice:
     """The detector for a device whose configuration names this model."""
     if name == OFF:
         return Choice(None)
     found = wanted(name, versions, detectors)
     why = ""
     if name:
-        why = _unfit(found, device) if found else detectors.why(name)
+        why = unfit(found, device.watch, device.channels) if found else detectors.why(name, _version(name, versions))
     if found and not why:
         return Choice(found)
+    before = previous(name, versions, detectors)
+    if before and not unfit(before, device.watch, device.channels):
+        return Choice(before, why)
     return Choice(wanted(SELF_LEARNING, versions, detectors), why)
+
+
+def _version(name: str, versions: Mapping[str, Versions]) -> int:
+    return versions.get(name, NONE).champion
 
 
 def lacks(detector: Detector, channels: tuple[str, ...]) -> bool:
@@ -77,13 +115,13 @@ def lacks(detector: Detector, channels: tuple[str, ...]) -> bool:
     return 2 * len(set(detector.channels).intersection(channels)) < len(detector.channels)
 
 
-def _unfit(detector: Detector, device: Device) -> str:
+def unfit(detector: Detector, watch: Watch, channels: tuple[str, ...]) -> str:
     """Why a model may not watch a device; "" if it may, also as long as channels may still come."""
-    watch = device.watch
-    if watch.refused and (watch.refused.model, watch.refused.version) == (detector.name, detector.version):
-        return watch.refused.why
-    if device.watch.settled < SETTLE_ROWS or not lacks(detector, device.channels):
+    for refused in (watch.refused, watch.refused_before):
+        if refused and (refused.model, refused.version) == (detector.name, detector.version):
+            return refused.why
+    if watch.settled < SETTLE_ROWS or not lacks(detector, channels):
         return ""
-    absent = [name for name in detector.channels if name not in device.channels]
+    absent = [name for name in detector.channels if name not in channels]
     shown = ", ".join(absent[:NAMED]) + ("" if len(absent) <= NAMED else " and more")
     return f"the device has not sent {len(absent)} of its {len(detector.channels)} channels: {shown}"

@@ -52,7 +52,18 @@ class Watch(msgspec.Struct, frozen=True):
     warm: float = 0.0
     deciding: Deciding = Deciding()
     late: Deciding = Deciding()
-    refused: Refused | None = None
+    refused: Refused | None = None  # the newest
+    refused_before: Refused | None = None
+
+    def begun(self, model: str, version: int) -> "Watch":
+        """For another detector: it knows nothing yet, but what may not watch here still may not."""
+        known = (self.refused, self.refused_before)
+        return Watch(model, version, settled=self.settled, refused=known[0], refused_before=known[1])
+
+    def without(self, model: str, version: int, why: str) -> "Watch":
+        """From here on that model may not watch."""
+        refused = Refused(model, version, why)
+        return msgspec.structs.replace(self, refused=refused, refused_before=self.refused)
 
 
 class Device(msgspec.Struct):
@@ -67,6 +78,7 @@ class Device(msgspec.Struct):
     late: Grid | None
     watch: Watch
     alarms: dict[str, Alarm]
+    shadow: Watch | None = None  # of the candidate, while there is one
     lost: str = ""  # why its stored state could not be read; said once
 
     @staticmethod
@@ -92,10 +104,10 @@ class Device(msgspec.Struct):
         self.sense = self.sense.grown(count)
         self.grid = self.grid and self.grid.grown(count)
         self.late = self.late and self.late.grown(count)
-        if anew:
-            self.watch = Watch(model=self.watch.model, version=self.watch.version, refused=self.watch.refused)
-        else:
-            self.watch = msgspec.structs.replace(self.watch, settled=0)
+        watch = self.watch.begun(self.watch.model, self.watch.version) if anew else self.watch
+        self.watch = msgspec.structs.replace(watch, settled=0)
+        if self.shadow is not None:
+            self.shadow = msgspec.structs.replace(self.shadow, settled=0)
 
     def excuse(self, ns: int) -> None:
         """So long no one listened: that counts against no deadline for silence."""

@@ -9,6 +9,7 @@ from stream.lanes import Lane
 from stream.plan import Plan, plan
 from stream.state import MODELS_KEY, CoreState, device_key, edge_key, lane_key
 from stream.timetable import Timetable
+from stream.versions import Versions
 from wire.config import Config
 from wire.messages import Origin, Outcome
 
@@ -85,9 +86,9 @@ class Draft:
         new = self.device(edge, name)
         new.life = msgspec.structs.replace(new.life, owner=True)
 
-    def set_model(self, name: str, version: int) -> None:
-        """From here on a model is used in this version."""
-        self.models[name] = version
+    def set_model(self, name: str, versions: Versions) -> None:
+        """From here on a model is used in these versions."""
+        self.models[name] = versions
         self.changed[MODELS_KEY] = None
 
     def plan(self, edge: str, name: str) -> Plan:

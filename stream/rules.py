@@ -170,6 +170,20 @@ RULES: Mapping[str, Rule] = {
         "The machine is watched by a weaker model.",
         "Train or promote a model that fits, or take it out of the configuration; tocsin check says more.",
     ),
+    "model-previous": Rule(
+        Priority.MEDIUM,
+        "{device}: the newest version of model {model} does not watch, version {version} does as before: {reason}",
+        "The newest version cannot be read, does not fit this device, or failed at work.",
+        "The machine is watched by the model of before.",
+        "Go back for good with tocsin models rollback, or promote a version that works.",
+    ),
+    "model-refused": Rule(
+        Priority.MEDIUM,
+        "{device}: model {model} version {version} ({role}) is not put to work, {instead}: {reason}",
+        "Its files are missing, damaged or not to be trusted, or it gave no number when it was tried out.",
+        "What was meant to be better is not at work.",
+        "Train it anew, or point the alias at a version that can be read; tocsin check says more.",
+    ),
     "model-drift": Rule(
         Priority.MEDIUM,
         "{device}: model {model} version {version} meets what it was not trained on: {detail}",

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from store.port import Commit, CommitRefusedError, StoreFullError, Writer
 from stream.attempt import attempt, buried, opened
 from stream.calendar import Calendar
 from stream.core import Core
+from stream.herald import Herald, Wanted, change
 from stream.state import CoreState
 from wire.messages import NS_PER_S, Tick
 from wire.ports import Entry, FullError, Inbox, InputLog
@@ -76,6 +78,7 @@ class BoxRunner:
         core: Core,
         clock_ns: Callable[[], int],
         pauses: Pauses | None = None,
+        wanted: Callable[[], Sequence[Wanted]] = tuple,
     ) -> None:
         self._log = input_log
         self._inbox = inbox
@@ -87,13 +90,16 @@ class BoxRunner:
         self._retain_due_ns = 0
         self._state_bytes = 0  # of the newest commit
         self._calendar = Calendar()
+        self._wanted = wanted
+        self._herald = Herald()
+        self._pinned: tuple[str, ...] = ()
         self.health = RunnerHealth()  # replaced whole, so any thread may read it
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Raises what the log or the store raise, after noting it in `health`."""
         try:
             resume = self._store.resume()
-            state, pos = self._core.load(resume.state), resume.cursor
+            (state, self._pinned), pos = self._core.pinned(self._core.load(resume.state)), resume.cursor
             self._calendar = Calendar(self._core.clock_ns(state))
             self._note(state=RunnerState.READING, pos=pos)
             while not stop.is_set():
@@ -140,11 +146,12 @@ class BoxRunner:
             cursor=entries[-1].pos,
             batches=outcomes.accepted,
             outcomes=outcomes.outcomes,
-            state=self._core.dump(after, outcomes.changed),
+            state=self._core.dump(after, dict.fromkeys((*outcomes.changed, *self._pinned))),
             duplicates=outcomes.duplicates,
         )
         if not self._stored(commit, stop):
             return state
+        self._pinned = ()
         self._state_bytes = sum(map(len, commit.state.values()))
         self._log.confirm(commit.cursor)
         self._note(
@@ -180,6 +187,7 @@ class BoxRunner:
         if not self._retain_due_ns - retain_ns <= now_ns < self._retain_due_ns:
             self._retain_due_ns = now_ns + retain_ns
             self._retain(now_ns)
+        self._swap(state, at_end=at_end)
         if not at_end:
             return
         if not self._tick_due_ns - tick_ns <= now_ns < self._tick_due_ns and self._core.overdue(
@@ -188,6 +196,17 @@ class BoxRunner:
             self._tick_due_ns = now_ns + tick_ns
             self._tick(now_ns)
         stop.wait(self._pauses.after(self._state_bytes))
+
+    def _swap(self, state: CoreState, *, at_end: bool) -> None:
+        """Write what is wanted of models and not yet in force; it comes to pass where it stands among the inputs."""
+        now_s = time.monotonic()
+        for wish in self._herald.due(self._wanted(), state.models, now_s=now_s, at_end=at_end):
+            try:
+                self._inbox.append(change(wish, self._clock_ns()))
+            except FullError as error:
+                self._note(last_error=f"no model change written: {error}")
+                return
+            self._herald.said(wish, now_s)
 
     def _tick(self, now_ns: int) -> None:
         try:

@@ -1,18 +1,19 @@
 """One call per detector for the rows of many devices, and each visit's part of what came of it."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
 
 from models.contract import Detector, Job, Scored
 from models.decide import Decision
-from stream.alarms import Notice
-from stream.conclusion import Heard, conclude
-from stream.detectors import SETTLE_ROWS, Detectors, choose, lacks
-from stream.device import Device, Refused, Watch
+from models.scoring import speechless
+from stream.conclusion import Heard, conclude, overhear
+from stream.detectors import SETTLE_ROWS, Detectors, lacks
+from stream.device import Device, Watch
 from stream.draft import Draft
+from stream.seats import Candidate, Champion, Seat
 from stream.visit import Gathered, Visit
 
 SAID = 200  # characters of a reason: it may quote what a model stumbled over
@@ -35,62 +36,71 @@ class _Task(msgspec.Struct):
         return self.visits[0].at.edge, self.visits[0].name
 
 
+class _Round(msgspec.Struct):
+    """One seat's turn over some visits, and what is heard of them."""
+
+    seat: Seat
+    draft: Draft
+    detectors: Detectors
+    heard: dict[int, Heard]
+    stumbled: set[_Key]
+
+
 def score(visits: Sequence[Visit], draft: Draft, detectors: Detectors, decision: Decision | None) -> None:
     """Let the detectors judge what the visits brought, in the order in which they came (`decision`: not their own)."""
-    heard: dict[int, Heard] = {}
-    stumbled = _together(visits, draft, detectors, heard)
+    watching, trying = (_begun(visits, seat, draft, detectors) for seat in (Champion(), Candidate()))
     for each in visits:
-        if (each.at.edge, each.name) in stumbled and (each.live or each.late):
-            _alone(each, draft, detectors, heard)
-        conclude(each, heard.get(id(each)), draft, decision)
+        for turn in (watching, trying):
+            if (each.at.edge, each.name) in turn.stumbled and (each.live or each.late):
+                _alone(each, turn)
+        conclude(each, watching.heard.get(id(each)), draft, decision)
+        overhear(each, trying.heard.get(id(each)), draft, decision)
 
 
-def _together(
-    visits: Sequence[Visit], draft: Draft, detectors: Detectors, heard: dict[int, Heard]
-) -> Mapping[_Key, Watch]:
-    """Judge all devices in one call a detector; returns those on whose rows a model failed, as they were before."""
+def _begun(visits: Sequence[Visit], seat: Seat, draft: Draft, detectors: Detectors) -> _Round:
+    """Judge all devices in one call a detector, and note those on whose rows a model failed, as they were before."""
+    turn = _Round(seat, draft, detectors, {}, set())
     tasks: dict[tuple[str, int], list[_Task]] = {}
     found: dict[tuple[str, int], Detector] = {}
     before: dict[_Key, Watch] = {}
     for device, group in _by_device(visits):
-        detector = _detector(group[0], draft, detectors)
+        detector = seat.detector(group[0], draft, detectors)
         if detector is not None:
             key = (detector.name, detector.version)
             found[key] = detector
             record = draft.device(*device)
-            before[device] = record.watch
-            tasks.setdefault(key, []).extend(_tasks(record, detector, group))
-    stumbled: dict[_Key, Watch] = {}
+            before[device] = seat.watch(record)
+            tasks.setdefault(key, []).extend(_tasks(record, detector, group, seat))
     for key, jobs in tasks.items():
         said = _advanced(found[key], jobs)
-        stumbled |= {task.device: before[task.device] for task, scored in said if isinstance(scored, str)}
+        turn.stumbled |= {task.device for task, scored in said if isinstance(scored, str)}
         for task, scored in said:
-            if not isinstance(scored, str) and task.device not in stumbled:
-                _share(task, scored, found[key], draft, heard)
-    for device, watch in stumbled.items():
-        draft.device(*device).watch = watch
-    return stumbled
+            if not isinstance(scored, str) and task.device not in turn.stumbled:
+                _share(task, scored, found[key], turn)
+    for device in turn.stumbled:
+        seat.keep(draft.device(*device), before[device])
+    return turn
 
 
-def _alone(each: Visit, draft: Draft, detectors: Detectors, heard: dict[int, Heard]) -> None:
+def _alone(each: Visit, turn: _Round) -> None:
     """Judge one visit by itself; where the model fails on it, what watches in its place judges it, and so on after it.
 
     One visit at a time, so that where a model fails never depends on how inputs came together.
     """
-    detector = _detector(each, draft, detectors)
+    detector = turn.seat.detector(each, turn.draft, turn.detectors)
     if detector is None:
         return
-    device = draft.device(each.at.edge, each.name)
-    before = device.watch
-    said = _advanced(detector, _tasks(device, detector, [each]))
+    device = turn.draft.device(each.at.edge, each.name)
+    before = turn.seat.watch(device)
+    said = _advanced(detector, _tasks(device, detector, [each], turn.seat))
     why = next((scored for _, scored in said if isinstance(scored, str)), "")
     if why:
-        device.watch = replace(before, refused=Refused(detector.name, detector.version, why))
-        _alone(each, draft, detectors, heard)
+        turn.seat.keep(device, before.without(detector.name, detector.version, why))
+        _alone(each, turn)
         return
     for task, scored in said:
         if not isinstance(scored, str):
-            _share(task, scored, detector, draft, heard)
+            _share(task, scored, detector, turn)
 
 
 def _advanced(detector: Detector, tasks: list[_Task]) -> list[tuple[_Task, Scored | str]]:
@@ -107,17 +117,9 @@ def _advanced(detector: Detector, tasks: list[_Task]) -> list[tuple[_Task, Score
         log.exception("model %s %d fails on %s", detector.name, detector.version, tasks[0].visits[0].name)
         return [(tasks[0], f"it fails: {type(error).__name__}: {error}"[:SAID])]
     return [
-        (task, "it gives no number where it should" if task.warm and _speechless(task.job, scored) else scored)
+        (task, "it gives no number where it should" if task.warm and speechless(scored, task.job.running) else scored)
         for task, scored in zip(tasks, said, strict=True)
     ]
-
-
-def _speechless(job: Job, scored: Scored) -> bool:
-    """Whether a row of a warm device has neither a score nor an outlook."""
-    nothing = np.isnan(scored.score) & job.running
-    if scored.outlook is not None and nothing.any():
-        nothing &= np.isnan(scored.outlook).any(axis=1)
-    return bool(nothing.any())
 
 
 def _by_device(visits: Sequence[Visit]) -> Iterator[tuple[_Key, list[Visit]]]:
@@ -128,35 +130,14 @@ def _by_device(visits: Sequence[Visit]) -> Iterator[tuple[_Key, list[Visit]]]:
     yield from groups.items()
 
 
-def _detector(first: Visit, draft: Draft, detectors: Detectors) -> Detector | None:
-    """The device's detector; where it differs from the one before, that one's state goes."""
-    edge, name = first.at.edge, first.name
-    wanted = draft.plan(edge, name).model
-    device = draft.device(edge, name)
-    choice = choose(wanted, device, draft.models, detectors)
-    detector = choice.detector
-    if detector is None:
-        return None
-    panel = draft.panel(first.at, name)
-    if choice.why:
-        facts = {"model": wanted or "", "reason": choice.why}
-        panel.raise_(Notice("model", "model", first.clock_ns, facts, model=wanted or ""), first.clock_ns)
-    else:
-        panel.clear("model", first.clock_ns)
-    watch = device.watch
-    if (watch.model, watch.version) != (detector.name, detector.version):
-        device.watch = Watch(detector.name, detector.version, settled=watch.settled, refused=watch.refused)
-    return detector
-
-
-def _tasks(device: Device, detector: Detector, group: list[Visit]) -> list[_Task]:
+def _tasks(device: Device, detector: Detector, group: list[Visit], seat: Seat) -> list[_Task]:
     """One job for the live rows of all visits, and one for each visit's late rows, which learn nothing.
 
     Only what learns by itself waits until channels have settled: a trained model knows which it needs, and says
     nothing while it lacks too many.
     """
     tasks = []
-    watch, channels = device.watch, device.channels
+    watch, channels = seat.watch(device), device.channels
     trained = bool(detector.channels)
     state, begun = watch.state, bool(watch.state.size)
     if trained or not begun:
@@ -175,7 +156,7 @@ def _tasks(device: Device, detector: Detector, group: list[Visit]) -> list[_Task
         assert each.live is not None
         begins.append(0 if trained else min(each.live.rows, max(0, SETTLE_ROWS - settled)))
         settled += each.live.rows
-    device.watch = replace(watch, settled=min(settled, SETTLE_ROWS))
+    seat.keep(device, replace(watch, settled=min(settled, SETTLE_ROWS)))
     parts = [_rest(each.live, begin) for each, begin in zip(live, begins, strict=True) if each.live]
     if sum(part.rows for part in parts) and not mute:
         rows = _joined(parts)
@@ -197,12 +178,12 @@ def _joined(parts: list[Gathered]) -> Gathered:
     )
 
 
-def _share(task: _Task, scored: Scored, detector: Detector, draft: Draft, heard: dict[int, Heard]) -> None:
+def _share(task: _Task, scored: Scored, detector: Detector, turn: _Round) -> None:
     """Give each visit its rows' part of what came of a job."""
     late = not task.job.learn
     if not late:
-        device = draft.device(*task.device)
-        device.watch = replace(device.watch, state=scored.state, warm=scored.warm)
+        device = turn.draft.device(*task.device)
+        turn.seat.keep(device, replace(turn.seat.watch(device), state=scored.state, warm=scored.warm))
     start = 0
     for each, begin in zip(task.visits, task.begins, strict=True):
         rows = each.late if late else each.live
@@ -218,7 +199,7 @@ def _share(task: _Task, scored: Scored, detector: Detector, draft: Draft, heard:
                 drift=scored.drift[cut],
                 outlook=None if scored.outlook is None else scored.outlook[cut],
             )
-            known = heard.setdefault(id(each), Heard(detector))
+            known = turn.heard.setdefault(id(each), Heard(detector))
             if late:
                 known.late = part
             else:

@@ -16,6 +16,7 @@ from stream.lanes import Lane
 from stream.limits import Standing
 from stream.pace import Pace
 from stream.timetable import Timetable
+from stream.versions import Versions
 from wire.messages import Alarm
 
 # A part whose version differs starts cold, the others go on. Raise it when a part's meaning changes.
@@ -29,6 +30,7 @@ VERSIONS: Mapping[str, int] = {
     "late": 1,
     "watch": 1,
     "alarms": 1,
+    "shadow": 1,
 }
 _KINDS: Mapping[str, Any] = {
     "channels": tuple[str, ...],
@@ -40,6 +42,7 @@ _KINDS: Mapping[str, Any] = {
     "late": Grid | None,
     "watch": Watch,
     "alarms": dict[str, Alarm],
+    "shadow": Watch | None,
 }
 # Kept through every version: what an operator has to answer must not be forgotten by an update.
 _ALWAYS = frozenset({"channels", "alarms"})
@@ -52,7 +55,7 @@ class CoreState(msgspec.Struct, frozen=True):
     edges: Mapping[str, Edge] = {}
     lanes: Mapping[tuple[str, str], Lane] = {}  # by edge and log
     owners: Mapping[str, str] = {}  # the edge that a device belongs to
-    models: Mapping[str, int] = {}  # versions set by model changes
+    models: Mapping[str, Versions] = {}  # set by model changes
     tables: Mapping[str, Timetable] = {}
 
 
@@ -82,7 +85,7 @@ _decoders = {name: msgspec.msgpack.Decoder(kind, dec_hook=_shaped) for name, kin
 _records = msgspec.msgpack.Decoder(dict[str, tuple[int, msgspec.Raw]])
 _edges = msgspec.msgpack.Decoder(Edge)
 _lanes = msgspec.msgpack.Decoder(Lane)
-_models = msgspec.msgpack.Decoder(dict[str, int])
+_models = msgspec.msgpack.Decoder(dict[str, int | Versions])
 
 
 def device_key(edge: str, device: str) -> str:
@@ -124,7 +127,7 @@ def pack_device(device: Device) -> bytes:
     return _sealed({**parts, "limits": (VERSIONS["limits"], device.limits.stored())})
 
 
-def pack_other(record: Edge | Lane | Mapping[str, int]) -> bytes:
+def pack_other(record: Edge | Lane | Mapping[str, Versions]) -> bytes:
     """Any other record."""
     return _sealed(record)
 
@@ -159,9 +162,9 @@ def unpack_lane(data: bytes) -> Lane:
     return _decoded(_lanes, data)
 
 
-def unpack_models(data: bytes) -> dict[str, int]:
+def unpack_models(data: bytes) -> dict[str, Versions]:
     """Read the versions of models; raises StateError."""
-    return _decoded(_models, data)
+    return {name: Versions.stored(record) for name, record in _decoded(_models, data).items()}
 
 
 def _decoded(decoder: msgspec.msgpack.Decoder[_T], data: bytes) -> _T:

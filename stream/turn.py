@@ -8,12 +8,14 @@ from stream.answers import answer
 from stream.attendant import Attendant
 from stream.chunk import chunks
 from stream.claims import admitted, attend, grown, overfull
-from stream.detectors import Detectors, choose, wanted
+from stream.detectors import Detectors, trained
 from stream.draft import Draft, Occasion
 from stream.happenings import happen
 from stream.inputs import BODY, Item, Unreadable, origin_of, refused
 from stream.plan import NEVER
+from stream.replacing import change_model
 from stream.scoring import score
+from stream.seats import learns
 from stream.visit import Visit, visit
 from wire.messages import Batch, DeadLetter, Frame, ModelChange, Outcome, Tick
 
@@ -47,7 +49,7 @@ class Turn:
                 at = Occasion(name, origin_of(item, name), out)
                 self._draft.edge(name).tick(item.at_ns, self._draft.panel(at))
         elif isinstance(item, ModelChange):
-            self._change_model(item, out)
+            change_model(item, self._draft, self._detectors, out)
         else:
             answer(item, self._draft, self._detectors, out)
 
@@ -108,7 +110,7 @@ class Turn:
             watching = self._detectors.find(device.watch.model, device.watch.version)
             device.grow(channels, anew=not (watching and watching.channels))
         attendant = attend(name, at, draft)
-        if model := wanted(attendant.plan.model, draft.models, self._detectors):
+        if model := trained(attendant.plan.model, draft.models, self._detectors):
             attendant.arrange(frames, model.channels)
         if left_out:
             overfull(left_out, attendant)
@@ -123,31 +125,17 @@ class Turn:
 
     def _leave(self, at: Occasion, at_work: dict[str, Attendant]) -> None:
         """Note what is left for the detectors, and when each device is due again."""
-        table = self._draft.table(at.edge)
+        draft, table = self._draft, self._draft.table(at.edge)
         # What share of the learning is done must be known after each batch, however batches come together.
-        learns = any(attendant.stretches and self._learns(attendant) for attendant in at_work.values())
-        if learns:
+        alone = any(each.stretches and learns(each, draft, self._detectors) for each in at_work.values())
+        if alone:
             self._judge()
         for name, attendant in at_work.items():
             self._visits.append(visit(at, name, attendant))
             self._pending.add((at.edge, name))
             table.set(name, NEVER if attendant.device.life.own else attendant.due_ns)
-        if learns:
+        if alone:
             self._judge()
-
-    def _learns(self, attendant: Attendant) -> bool:
-        watch = attendant.device.watch
-        detector = choose(attendant.plan.model, attendant.device, self._draft.models, self._detectors).detector
-        if detector is None:
-            return False
-        return watch.warm < 1.0 or (watch.model, watch.version) != (detector.name, detector.version)
-
-    def _change_model(self, change: ModelChange, out: list[Outcome]) -> None:
-        if self._detectors.find(change.name, change.version) is not None:
-            self._draft.set_model(change.name, change.version)
-            return
-        reason = f"model {change.name!r} version {change.version} is not to be had"
-        out.append(refused(change, origin_of(change, ""), "models", reason, t_ns=change.at_ns))
 
 
 def _by_device(frames: tuple[Frame, ...]) -> dict[str, list[Frame]]:

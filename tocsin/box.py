@@ -21,6 +21,7 @@ from stream.core import Core
 from stream.runner import BoxRunner, RunnerState
 from tocsin.places import at_home, log_path, models_url, store_path
 from tocsin.shelf import shelf
+from tocsin.swapping import Swapping, swapping
 from wire.messages import NS_PER_S
 from wire.settings import Loaded
 
@@ -51,6 +52,7 @@ class Box:
         self._stack = ExitStack()
         self._agent: Agent | None = None
         self._runner: BoxRunner | None = None
+        self._swapping: Swapping | None = None
 
     @property
     def reader(self) -> Reader:
@@ -102,7 +104,9 @@ class Box:
             stalled = "the store is being opened"
         elif room.backlog and lag_s > STALLED_S:
             stalled = f"scoring is {lag_s:.0f} s behind"
+        models = self._swapping.troubles if self._swapping is not None else {}
         notes = [note for note in (room.trouble, self.failure()) if note]
+        notes += [f"model {name}: {why}" for name, why in models.items()]
         return BoxStatus(
             log_room_h=room.hours_left,
             log_bytes=room.lane.bytes,
@@ -139,11 +143,23 @@ class Box:
         opening.enter_context(self.log)
         self._agent = opening.enter_context(Agent(self.config, log=self.log))
         opening.enter_context(self._store)
-        core = Core(self.config, shelf(self._loaded))
-        self._runner = BoxRunner(self.log, inbox=self.log, store=self._store, core=core, clock_ns=time.time_ns)
+        detectors = shelf(self._loaded)
+        self._swapping = models = swapping(self._loaded, detectors)
+        core = Core(self.config, detectors)
+        self._runner = BoxRunner(
+            self.log,
+            inbox=self.log,
+            store=self._store,
+            core=core,
+            clock_ns=time.time_ns,
+            wanted=lambda: models.wanted,
+        )
         thread = threading.Thread(target=self._score, args=(self._runner,), name="runner")
         thread.start()
         opening.callback(thread.join)
+        looking = threading.Thread(target=models.run, args=(self._stop,), name="swapping")
+        looking.start()
+        opening.callback(looking.join)
         opening.callback(self._stop.set)
         opening.callback(self._settle, self._agent)
 

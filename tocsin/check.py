@@ -108,13 +108,14 @@ def _conditions(config: Config) -> Iterator[Problem]:
 def _models(loaded: Loaded) -> Iterator[Problem]:
     if find_spec("numpy") is None:  # as for conditions
         return
-    from tocsin.shelf import champions, named  # noqa: PLC0415 -- see above
+    from stream.detectors import models_named  # noqa: PLC0415
+    from tocsin.shelf import champions  # noqa: PLC0415
 
     missing = champions(loaded).missing
-    for name, place in named(loaded.config).items():
+    for name, key in models_named(loaded.config).items():
         if name in missing:
-            what = f"{missing[name]}; until there is such a model the self-learning detector watches"
-            yield Problem(key=f"devices[{place}].model", what=what)
+            instead = "the self-learning detector watches" if key.startswith("devices") else "data is collected"
+            yield Problem(key=key, what=f"{missing[name]}; until there is such a model {instead}")
 
 
 def _console(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -1,18 +1,26 @@
-"""The detectors that a config names: the self-learning one, and champions of the registry."""
+"""The detectors that a config names: the self-learning one, and versions of the registry as they are asked for."""
 
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
+import numpy as np
 
-from models.contract import Detector
+from models.contract import Detector, Job
 from models.registry.errors import RegistryError
+from models.registry.folder import CHAMPION
+from models.scoring import speechless
 from models.selflearning.online import Online
-from stream.detectors import OFF, SELF_LEARNING, Shelf
+from stream.detectors import SELF_LEARNING, models_named
 from tocsin.model_place import registry
 from tocsin.places import models_url
-from wire.config import Config
 from wire.settings import Loaded
+
+KEPT = 4  # versions of a model that are kept loaded; of more, the one longest unused goes
+TRIAL_ROWS = 256
+UNKNOWN = "the configuration names no such model"
+Load = Callable[[str, int | str], Detector]
 
 log = logging.getLogger(__name__)
 
@@ -24,36 +32,110 @@ class Champions(msgspec.Struct, frozen=True):
     missing: Mapping[str, str]
 
 
-def named(config: Config) -> Mapping[str, int]:
-    """Names of trained models in a config, and the place among the device rules where each stands first."""
-    places: dict[str, int] = {}
-    for place, rule in enumerate(config.devices):
-        if rule.model and rule.model not in {OFF, SELF_LEARNING}:
-            places.setdefault(rule.model, place)
-    return places
+class Shelf:
+    """Gives the core any version of the models that are named; asked by several threads.
+
+    Version 0 is the champion of when it was first asked for. What could not be had stays so until `fetch` gets it: the
+    core is told the same each time it asks.
+    """
+
+    def __init__(self, load: Load, names: Iterable[str]) -> None:
+        self.names = tuple(sorted(names))
+        self._load = load
+        self._online = Online()
+        self._lock = threading.Lock()
+        self._kept: dict[str, dict[int, Detector]] = {name: {} for name in self.names}
+        self._champions: dict[str, int] = {}
+        self._why: dict[tuple[str, int], str] = {}
+
+    def find(self, name: str, version: int) -> Detector | None:
+        """See stream.detectors.Detectors; what is not at hand is loaded while the core waits, as after a restart."""
+        if name == SELF_LEARNING:
+            return self._online if version in {0, self._online.version} else None
+        if name not in self._kept:
+            return None
+        with self._lock:
+            version = version or self._champions.get(name, 0)
+            if (name, version) in self._why:
+                return None
+            known = self._kept[name].pop(version, None)
+            if known is not None:
+                self._kept[name][version] = known  # the newest used stands last
+                return known
+        return self.fetch(name, version)
+
+    def why(self, name: str, version: int = 0) -> str:
+        """See stream.detectors.Detectors."""
+        return self._why.get((name, version), UNKNOWN if name not in self._kept else "it cannot be loaded")
+
+    def fetch(self, name: str, version: int) -> Detector | None:
+        """Load a version and try it out, also one that could not be had before."""
+        try:
+            detector = self._load(name, version or CHAMPION)
+            trouble = tried_out(detector)
+        except Exception as error:  # noqa: BLE001 -- what a file makes of a library is not foreseen, and `why` tells
+            detector, trouble = None, reason(name, error)
+        with self._lock:
+            if detector is None or trouble:
+                if self._why.get((name, version)) != trouble:
+                    log.warning("model %s version %s is not to be had: %s", name, version or CHAMPION, trouble)
+                self._why[name, version] = trouble
+                return None
+            self._why.pop((name, version), None)
+            self._keep(name, detector, champion=not version)
+        return detector
+
+    def _keep(self, name: str, detector: Detector, *, champion: bool) -> None:
+        if champion:
+            self._champions.setdefault(name, detector.version)
+        kept = self._kept[name]
+        kept[detector.version] = detector
+        while len(kept) > KEPT:
+            del kept[next(iter(kept))]
+
+
+def tried_out(detector: Detector) -> str:
+    """Why a detector that was just loaded is not put to work: it must not fail on rows, nor have nothing to say."""
+    shown = np.zeros((TRIAL_ROWS, max(1, len(detector.channels))))
+    job = Job(
+        state=detector.cold(shown.shape[1]),
+        t_ns=np.arange(TRIAL_ROWS, dtype=np.int64) * 1_000_000_000,
+        rows=shown,
+        running=np.ones(TRIAL_ROWS, dtype=np.bool_),
+    )
+    with np.errstate(all="ignore"):
+        (scored,) = detector.advance([job])
+    last = slice(TRIAL_ROWS - 1, None)
+    outlook = None if scored.outlook is None else scored.outlook[last]
+    newest = msgspec.structs.replace(scored, score=scored.score[last], outlook=outlook)
+    speaks = scored.warm < 1.0 or not speechless(newest, job.running[last])
+    return "" if speaks else f"it gives no number for any of {TRIAL_ROWS} rows"
+
+
+def reason(name: str, error: Exception) -> str:
+    """Why a model could not be loaded, as a sentence."""
+    if isinstance(error, RegistryError):
+        return str(error)
+    if isinstance(error, ImportError):
+        return f"{error.name or error} is not installed: pip install 'tocsin[models]'"
+    log.error("model %s cannot be loaded", name, exc_info=error)
+    return f"it cannot be loaded: {type(error).__name__}: {error}"
 
 
 def champions(loaded: Loaded) -> Champions:
     """Load what is named; where nothing is, no library that models are made with is loaded either."""
-    found: dict[str, Detector] = {}
-    missing: dict[str, str] = {}
-    for name in named(loaded.config):
-        try:
-            found[name] = registry(models_url(loaded)).load(name)
-        except RegistryError as error:
-            missing[name] = str(error)
-        except ImportError as error:
-            missing[name] = f"{error.name or error} is not installed: pip install 'tocsin[models]'"
-        except Exception as error:
-            # What a file makes of a library is not foreseen; a model that cannot be had must not stop the others.
-            log.exception("model %s cannot be loaded", name)
-            missing[name] = f"it cannot be loaded: {type(error).__name__}: {error}"
-    return Champions(found, missing)
+    at_hand = shelf(loaded)
+    found = {name: at_hand.find(name, 0) for name in models_named(loaded.config)}
+    return Champions(
+        {name: detector for name, detector in found.items() if detector is not None},
+        {name: at_hand.why(name) for name, detector in found.items() if detector is None},
+    )
 
 
 def shelf(loaded: Loaded) -> Shelf:
     """For the core; the devices of a model that cannot be had say so by an alarm, and learn by themselves."""
-    at_hand = champions(loaded)
-    for name, why in at_hand.missing.items():
-        log.warning("model %s is not to be had, the self-learning detector watches instead: %s", name, why)
-    return Shelf([Online(), *at_hand.found.values()], missing=at_hand.missing)
+
+    def load(name: str, version: int | str) -> Detector:
+        return registry(models_url(loaded)).load(name, version)
+
+    return Shelf(load, models_named(loaded.config))

@@ -15,6 +15,7 @@ from stream.fleet.watchdog import Places, Watchdog
 from stream.fleet.worker import STUCK, Worker, end_process
 from tocsin.fleet import RoleError, Work
 from tocsin.shelf import shelf
+from tocsin.swapping import Swapping, swapping
 from tocsin.vitals import Probe, Vital
 from wire.settings import Loaded
 from wire.topics import INPUTS, STATE
@@ -30,9 +31,11 @@ def stream(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str 
     _fit(Topics(address))
     for chatty in ("faust", "mode", "aiokafka"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    core = Core(loaded.config, shelf(loaded))
+    detectors = shelf(loaded)
+    models = swapping(loaded, detectors)
+    core = Core(loaded.config, detectors)
     bus = stack.enter_context(KafkaPublisher(address, client_id=f"{GROUP}-{instance}"))
-    worker = Worker(settings_of(address, instance=instance), core=core, bus=bus)
+    worker = Worker(settings_of(address, instance=instance), core=core, bus=bus, wanted=lambda: models.wanted)
     lag = GroupLag(address)
 
     def places() -> Places:
@@ -40,6 +43,7 @@ def stream(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str 
 
     dog = Watchdog(places=places, mine=lambda: worker.health.assigned)
     _watch(dog, stack)
+    _look(models, stack)
 
     def probe() -> Vital:
         health = worker.health
@@ -52,6 +56,7 @@ def stream(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str 
             "checkpoints": float(health.checkpoints),
             "state_written_bytes": float(health.state_bytes),
             "lag_records": float(dog.lag),
+            "models_in_trouble": float(len(models.troubles)),
         }
         return Vital(figures, trouble=dog.trouble or ("" if health.assigned else "no partition is assigned yet"))
 
@@ -88,6 +93,14 @@ def _fit(topics: Topics) -> None:
         raise RoleError(msg)
     if wrong := list(topics.wrong(layouts(there[INPUTS]))):
         raise RoleError("; ".join(wrong))
+
+
+def _look(models: Swapping, stack: ExitStack) -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=models.run, args=(stop,), name="swapping", daemon=True)
+    thread.start()
+    stack.callback(thread.join, LOOK_S)
+    stack.callback(stop.set)
 
 
 def _watch(dog: Watchdog, stack: ExitStack) -> None:

@@ -177,7 +177,8 @@ class Tick(msgspec.Struct, frozen=True, omit_defaults=True, tag="tick"):
 class ModelChange(msgspec.Struct, frozen=True, omit_defaults=True, tag="model-change"):
     """From here on devices that name model `name` are scored by `version`, or also by it if it is the candidate.
 
-    Version 0 of a candidate: there is none any more.
+    Version 0 of a candidate: there is none any more. With `trouble` that version could not be put to work, and all
+    stays as it is.
     """
 
     id: str
@@ -186,6 +187,7 @@ class ModelChange(msgspec.Struct, frozen=True, omit_defaults=True, tag="model-ch
     who: str = ""
     at_ns: Int64 = 0
     role: Literal["champion", "candidate"] = "champion"
+    trouble: str = ""
 
 
 Input = Batch | Action | Verdict | Tick | ModelChange | Labelled | Watched | Backtested

@@ -1,9 +1,10 @@
-"""The registry: `NAME/VERSION/{manifest.json, payload.skops, card.md, plots}` and `NAME/aliases.json`.
+"""The registry: `NAME/VERSION/{manifest.json, payload.skops, card.md, plots}`, `NAME/{aliases,history}.json`.
 
 A version is there once its manifest is, which is written last; its folder is claimed first, so no two get the same.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.recipe import Recipe
+from models.registry import history as histories
 from models.registry.code import versions as code_versions
 from models.registry.errors import ModelDamagedError, ModelMissingError, RegistryError
+from models.registry.history import Pointing
 from models.registry.manifest import (
     Digest,
     Facts,
@@ -30,7 +33,7 @@ from models.registry.place import Place, place
 if TYPE_CHECKING:  # listing models, as a page does, loads no estimator
     from models.trained import Trained
 
-MANIFEST, PAYLOAD, ALIASES = "manifest.json", "payload.skops", "aliases.json"
+MANIFEST, PAYLOAD, ALIASES, HISTORY = "manifest.json", "payload.skops", "aliases.json", "history.json"
 CARD = "card.md"
 CHAMPION, CANDIDATE = "champion", "candidate"
 MOST_TEXT = 16 * 2**20  # bytes of a manifest, a card or a plot
@@ -95,6 +98,14 @@ class Registry:
             msg = f"{self.url}/{name}/{ALIASES}: {error}; `tocsin models promote` writes it anew"
             raise ModelDamagedError(msg) from error
 
+    def history(self, name: str) -> tuple[Pointing, ...]:
+        """Who let its aliases point where, the newest last; nothing where nobody did. Raises ModelDamagedError."""
+        try:
+            content = self._read(f"{checked_name(name)}/{HISTORY}")
+        except ModelMissingError:
+            return ()
+        return histories.true(histories.decoded(content, f"{self.url}/{name}/{HISTORY}"), self.aliases(name))
+
     def entry(self, name: str, version: int | str = CHAMPION) -> Entry:
         """A version, by number or alias; raises ModelMissingError, ModelDamagedError."""
         number = self._number(name, version)
@@ -156,17 +167,25 @@ class Registry:
         self._introduce(name, version)
         return Entry(manifest=manifest, url=f"{self.url}/{name}/{version}")
 
-    def point(self, name: str, alias: str, version: int) -> None:
+    def point(self, name: str, alias: str, version: int, *, who: str = "", why: str = "") -> None:
         """Let an alias name another version, at once for all; raises ModelMissingError."""
         checked_alias(alias)
         if version not in self.versions(name):
             raise self._missing(name, version)
         with self._files.alone(name):
-            try:
-                before = self.aliases(name)
-            except ModelDamagedError:
-                before = {}
-            self._write_aliases(name, before | {alias: version})
+            self._point(name, alias, version, who=who, why=why)
+
+    def roll_back(self, name: str, *, who: str = "", why: str = "") -> int:
+        """Let the champion be the version that was it before, and return that; raises ModelMissingError."""
+        with self._files.alone(checked_name(name)):
+            now = self._number(name, CHAMPION)
+            version = histories.before(self.history(name), CHAMPION, now)
+            if version not in self.versions(name):
+                known = "no version was before it" if not version else f"version {version} is gone"
+                msg = f"{self.url}: {name}@{now} is the champion, and {known}; tocsin models promote names one"
+                raise ModelMissingError(msg)
+            self._point(name, CHAMPION, version, who=who, why=why)
+        return version
 
     def drop(self, name: str, alias: str) -> None:
         """Let an alias name nothing any more; raises ModelMissingError where there is no such model."""
@@ -175,6 +194,22 @@ class Registry:
         with self._files.alone(name):
             before = self.aliases(name)
             self._write_aliases(name, {each: number for each, number in before.items() if each != alias})
+
+    def _point(self, name: str, alias: str, version: int, *, who: str, why: str) -> None:
+        """History goes first: it tells by the aliases whether its newest entry came to be."""
+        try:
+            before = self.aliases(name)
+        except ModelDamagedError:
+            before = {}
+        try:
+            past = self.history(name)
+        except ModelDamagedError:
+            past = ()  # aliases that anybody can mend are worth more than a past that nobody can
+        old = before.get(alias, 0)
+        if old != version:
+            step = Pointing(at_ns=time.time_ns(), alias=alias, old=old, new=version, who=who, why=why)
+            self._write(f"{name}/{HISTORY}", histories.encoded((*past, step)))
+        self._write_aliases(name, before | {alias: version})
 
     def _introduce(self, name: str, version: int) -> None:
         with self._files.alone(name):

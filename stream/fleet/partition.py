@@ -9,7 +9,7 @@ from stream.core import Core
 from stream.fleet.loading import Loaded
 from stream.fleet.reading import reader
 from stream.fleet.records import Records, done
-from stream.state import CoreState
+from stream.herald import Herald
 from wire.messages import Outcome
 from wire.ports import Entry
 
@@ -36,9 +36,11 @@ class Partition:
         self._core = core
         self._read = reader(number)
         self._records: Records = loaded.records
-        self.state: CoreState = core.load(loaded.records.words)
+        self.state, pinned = core.pinned(core.load(loaded.records.words))
+        self.herald = Herald()
         self._records.words.clear()
-        self._dirty: dict[str, None] = dict.fromkeys(sorted(loaded.records.torn))
+        self._dirty: dict[str, None] = dict.fromkeys([*sorted(loaded.records.torn), *pinned])
+        self.pinned = bool(pinned)  # to be written down before anything is scored
 
     def work(self, entries: Sequence[Entry], *, now_ns: int) -> Worked:
         """Step over inputs. Raises OffsetError where some are missing; those seen before are left out."""

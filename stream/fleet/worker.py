@@ -25,8 +25,9 @@ from stream.fleet.partition import Partition
 from stream.fleet.reading import Taken
 from stream.fleet.records import DONE
 from stream.fleet.settings import WorkerSettings
+from stream.herald import Wanted, change
 from wire.envelope import pack
-from wire.messages import NS_PER_S, DeadLetter, Tick
+from wire.messages import NS_PER_S, DeadLetter, ModelChange, Tick
 from wire.ports import Publisher
 from wire.topics import INPUTS, STATE
 
@@ -72,12 +73,14 @@ class Worker:
         bus: Publisher,
         clock_ns: Callable[[], int] = time.time_ns,
         end: Callable[[str, int], None] = end_process,
+        wanted: Callable[[], Sequence[Wanted]] = tuple,
     ) -> None:
         self._settings = settings
         self._core = core
         self._bus = bus
         self._clock_ns = clock_ns
         self._end = end
+        self._wanted = wanted
         self._generation: int | None = None
         self._partitions: dict[int, Partition] = {}
         self._held: list[EventT[bytes]] = []
@@ -166,6 +169,8 @@ class Worker:
             loading = load(self._settings, self._topics[STATE], need, committed)
             for number, loaded in (await asyncio.wait_for(loading, self._settings.load_s)).items():
                 self._partitions[number] = Partition(number, loaded, self._core)
+            if any(self._partitions[number].pinned for number in need):
+                await self._checkpoint()
 
     async def _work(self, partition: Partition, events: Sequence[EventT[bytes]]) -> None:
         entries = [Taken(event.message.offset, event.value or b"", event.key or b"") for event in events]
@@ -210,11 +215,19 @@ class Worker:
             await self._checkpoint()
         now_ns, now_s = self._clock_ns(), time.monotonic()
         for number, partition in self._partitions.items():
+            at_end = self._at_end(partition)
             due = now_s - self._ticked_at.get(number, 0.0) >= self._settings.tick_s
-            if due and self._at_end(partition) and partition.overdue(now_ns - int(self._settings.tick_s * NS_PER_S)):
+            if due and at_end and partition.overdue(now_ns - int(self._settings.tick_s * NS_PER_S)):
                 self._ticked_at[number] = now_s
-                body = pack(Tick(at_ns=now_ns))
-                await (await self._topics[INPUTS].send(key=b"", value=body, partition=number))
+                await self._say(Tick(at_ns=now_ns), number)
+            models = partition.state.models
+            for wish in partition.herald.due(self._wanted(), models, now_s=now_s, at_end=at_end):
+                await self._say(change(wish, now_ns), number)
+                partition.herald.said(wish, now_s)
+
+    async def _say(self, message: Tick | ModelChange, partition: int) -> None:
+        """Put what concerns no one edge among the inputs of a partition."""
+        await (await self._topics[INPUTS].send(key=b"", value=pack(message), partition=partition))
 
     def _at_end(self, partition: Partition) -> bool:
         try:

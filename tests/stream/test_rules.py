@@ -428,8 +428,8 @@ def test_a_model_that_meets_what_it_was_not_trained_on_rings_until_it_does_no_mo
     assert line.steps("model-drift:pump") == RISE_AND_FALL
 
 
-def test_every_rule_of_the_table_is_tried_here_or_with_trained_models() -> None:
-    tried = Path(__file__).read_text() + Path(__file__).with_name("test_trained.py").read_text()
+def test_every_rule_of_the_table_is_tried_here_or_beside() -> None:
+    tried = "".join(path.read_text() for path in sorted(Path(__file__).parent.glob("**/test_*.py")))
     for rule in RULES:
         name = rule.partition(":")[0].removesuffix("-channel")
         assert f'"{name}"' in tried or f'alarms("{name}' in tried, rule

@@ -1,0 +1,61 @@
+"""A model change: another version is in force from there on, or is tried beside it, or an alarm says why not."""
+
+from collections.abc import Iterator
+
+from stream.alarms import Notice
+from stream.detectors import Detectors
+from stream.draft import Draft, Occasion
+from stream.inputs import origin_of, refused
+from stream.versions import Versions
+from wire.messages import ModelChange, Outcome
+
+
+def change_model(change: ModelChange, draft: Draft, detectors: Detectors, out: list[Outcome]) -> None:
+    """Take one change; one that cannot be done leaves the champion in force and rings at the edges of the model."""
+    if change.trouble:
+        _ring(change, change.trouble, draft, out)
+        return
+    known = draft.models.get(change.name, Versions())
+    gone = change.role == "candidate" and not change.version
+    if not gone and detectors.find(change.name, change.version) is None:
+        reason = f"model {change.name!r} version {change.version} is not to be had"
+        out.append(refused(change, origin_of(change, ""), "models", reason, t_ns=change.at_ns))
+        _ring(change, detectors.why(change.name, change.version), draft, out)
+        return
+    after = known.tried(change.version) if change.role == "candidate" else known.promoted(change.version)
+    if after != known:
+        draft.set_model(change.name, after)
+    for name in _edges(change.name, draft):
+        record = draft.edges[name]
+        if _rule(change) in record.alarms:
+            draft.panel(Occasion(name, origin_of(change, name), out)).clear(_rule(change), _at_ns(change, name, draft))
+
+
+def _ring(change: ModelChange, reason: str, draft: Draft, out: list[Outcome]) -> None:
+    champion = draft.models.get(change.name, Versions()).champion
+    goes_on = f"version {champion} goes on" if champion else "no version was in force"
+    facts = {
+        "model": change.name,
+        "version": str(change.version),
+        "role": change.role,
+        "instead": goes_on,
+        "reason": reason,
+    }
+    for name in _edges(change.name, draft):
+        at_ns = _at_ns(change, name, draft)
+        notice = Notice(_rule(change), "model-refused", at_ns, facts, model=change.name, model_version=change.version)
+        draft.panel(Occasion(name, origin_of(change, name), out)).raise_(notice, at_ns)
+
+
+def _edges(model: str, draft: Draft) -> Iterator[str]:
+    """Those with a device of the model; every one where no device has it, for a procedure may."""
+    having = {edge for edge, name in draft.devices if draft.plan(edge, name).model == model}
+    yield from sorted(having or draft.edges)
+
+
+def _rule(change: ModelChange) -> str:
+    return f"model-refused:{change.name}" + (":candidate" if change.role == "candidate" else "")
+
+
+def _at_ns(change: ModelChange, edge: str, draft: Draft) -> int:
+    return change.at_ns or draft.edges[edge].clock_ns
