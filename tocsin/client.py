@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import cast
@@ -24,6 +25,10 @@ class BoxError(Exception):
 
 class Unreachable(BoxError):  # noqa: N818 -- a state to be tried for, more than an error
     """No box answers at that address."""
+
+
+class Busy(BoxError):  # noqa: N818 -- a state that passes
+    """The box has no room for it just now; try again in a moment."""
 
 
 class Client:
@@ -64,10 +69,15 @@ class Client:
             return str(error)
         return ""
 
-    def export(self, device: str, target: Path, *, form: str, start_ns: int, end_ns: int) -> int:
+    def export(self, device: str, target: Path, *, form: str, start_ns: int, end_ns: int, name: str = "") -> int:
         """Write a device's rows to a file, put in place whole or not at all; returns how many there are."""
-        asked = urllib.parse.urlencode({"format": form, "start": start_ns, "end": end_ns})
-        path = f"/api/v1/devices/{urllib.parse.quote(device, safe='')}/export?{asked}"
+        span = {"start": str(start_ns), "end": str(end_ns)}
+        path = f"devices/{urllib.parse.quote(device, safe='')}/export"
+        return self.download(path, target, format=form, name=name, **span)
+
+    def download(self, path: str, target: Path, **query: str) -> int:
+        """Write a table of the API to a file, put in place whole or not at all; returns its rows."""
+        path = f"/api/v1/{path}?{urllib.parse.urlencode({k: v for k, v in query.items() if v})}"
         partial = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             with self._answer("GET", path, timeout_s=EXPORT_S) as answer, partial.open("wb") as out:
@@ -102,7 +112,7 @@ class Client:
                 yield answer
         except urllib.error.HTTPError as error:
             with error:
-                raise BoxError(_sentence(error)) from error
+                raise (Busy if error.code == HTTPStatus.SERVICE_UNAVAILABLE else BoxError)(_sentence(error)) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
             msg = f"no box answers at {self.base}: {getattr(error, 'reason', error)}"
             raise Unreachable(msg) from error

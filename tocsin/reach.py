@@ -58,10 +58,11 @@ def _opened(loaded: Loaded, stack: ExitStack) -> DuckStore | Client:
     try:
         return stack.enter_context(DuckStore(path=store_path(loaded), read_only=True))
     except StoreLockedError as error:
-        return _running(loaded, error)
+        return running(loaded, error)
 
 
-def _running(loaded: Loaded, error: StoreLockedError) -> Client:
+def running(loaded: Loaded, error: StoreLockedError) -> Client:
+    """The API of the box that holds its store locked. Raises ReachError where none answers."""
     client = Client.of(loaded.config.console.listen)
     if not client.alive():
         msg = f"{error}; but none answers at {client.base}. Does it run with --no-page? Then stop it first"

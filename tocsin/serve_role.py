@@ -22,6 +22,7 @@ from store.influx.errors import InfluxAwayError, InfluxError
 from store.influx.load import TOPICS
 from store.influx.reading.reader import FleetReader
 from tocsin.alarm_watch import AlarmWatch
+from tocsin.catalogue import catalogued
 from tocsin.check import TOKEN
 from tocsin.fleet import RoleError, Work
 from tocsin.fleet_status import FleetStatus, Team
@@ -69,6 +70,7 @@ def serve(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Pro
             status=status.status,
             rule_of=loaded.config.device,
             models=Registry.open(models_url(loaded)),
+            catalogue=catalogued(loaded, reader),
         )
         log.info("the page is on %s", stack.enter_context(console).url)
     except (ConsoleError, RegistryError) as error:
