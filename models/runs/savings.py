@@ -5,7 +5,7 @@ no bench was told, and the control runs, a share of all by the digest of their i
 is thought of them. Of their would-be stops the share that passed says how many of the stops that were told were wrong.
 How often a good unit is stopped is read from control runs alone once benches are told: what is then left of the others
 has lost the very runs that were stopped. A bench that was told and went on is counted apart: it saved nothing, and who
-overrules a stop does not do so at random.
+overrules a stop does not do so at random. A bench that stopped ends the run as aborted, or as failed with no step more.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import msgspec
 from scipy.special import betaincinv
 
 from wire.config import Costs
-from wire.messages import Run
+from wire.messages import Run, Step
 
 LEVEL = 0.95  # of every interval here
 _TESTED = ("pass", "fail")
@@ -63,26 +63,27 @@ class Savings(msgspec.Struct, frozen=True):
 
 def savings(runs: Sequence[Run], costs: Costs) -> Savings:
     """What was saved in these runs of one procedure, and at what price."""
-    told = [run for run in runs if run.stopped_at and run.state not in {*_TESTED, "running"}]
+    told = [run for run in runs if run.stopped_at and run.state != "running"]
+    followed = [run for run in told if run.state not in _TESTED or _last(run) == run.stopped_at]
     tested = [run for run in runs if run.state in _TESTED and not run.stopped_at]
     would = [run for run in tested if run.would_stop_at]
     was_told = any(run.stopped_at for run in runs)
     judged = [run for run in tested if run.control or not was_told]
     wrong = rate(sum(run.state == "pass" for run in would), len(would))
-    saved_s = sum(run.saved_s or 0.0 for run in told)
+    saved_s = sum(run.saved_s or 0.0 for run in followed)
     would_s = sum(run.saved_s or 0.0 for run in would)
     missed = None
     if wrong.value is not None:
-        missed = Amount(len(told) * wrong.value, len(told) * wrong.low, len(told) * wrong.high)
+        missed = Amount(*(len(followed) * share for share in (wrong.value, wrong.low, wrong.high)))
     good = [run for run in judged if run.state == "pass"]
     return Savings(
         runs=len(runs),
         states=dict(Counter(str(run.state) for run in runs)),
-        told=len(told),
-        ignored=sum(bool(run.stopped_at) and run.state in _TESTED for run in runs),
+        told=len(followed),
+        ignored=len(told) - len(followed),
         saved_s=saved_s,
-        saved_cost=_saved(saved_s, len(told), missed, costs) if missed is not None and told else None,
-        told_wrong=missed if told else None,
+        saved_cost=_saved(saved_s, len(followed), missed, costs) if missed is not None and followed else None,
+        told_wrong=missed if followed else None,
         would=len(would),
         would_saved_s=would_s,
         would_saved_cost=_cost(would_s, len(would), wrong.count, costs),
@@ -104,6 +105,11 @@ def rate(count: int, of: int) -> Rate:
     low = float(betaincinv(count, of - count + 1, tail)) if count else 0.0
     high = float(betaincinv(count + 1, of - count, 1 - tail)) if count < of else 1.0
     return Rate(count, of, count / of if of else None, low, high)
+
+
+def _last(run: Run) -> str:
+    """The step that ended last."""
+    return max((step for step in run.steps if step.ended_ns), key=lambda step: step.ended_ns, default=Step("")).name
 
 
 def _saved(seconds: float, stops: int, wrong: Amount, costs: Costs) -> Amount:

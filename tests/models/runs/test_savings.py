@@ -7,7 +7,7 @@ import pytest
 from models.runs.savings import rate, savings
 from tests.store.benches import over, run
 from wire.config import Costs
-from wire.messages import Run
+from wire.messages import Run, Step
 
 COSTS = Costs(bench_hour=60.0, scrap_good=100.0, pass_bad=1000.0, escape_share=0.1)
 
@@ -45,6 +45,12 @@ def test_a_bench_that_went_on_saved_nothing() -> None:
     said = savings([over("r", "pass", would_stop_at="S05", stopped_at="S05", saved_s=600.0), stopped()], COSTS)
     assert (said.told, said.ignored, said.saved_s) == (1, 1, 600.0)
     assert said.told_wrong is None  # nobody knows
+
+
+def test_a_run_that_failed_with_no_step_after_the_stop_was_stopped() -> None:
+    steps = tuple(Step(f"S{step:02d}", step) for step in range(1, 6))
+    said = savings([over("r", "fail", would_stop_at="S05", stopped_at="S05", saved_s=600.0, steps=steps)], COSTS)
+    assert (said.told, said.ignored, said.saved_s) == (1, 0, 600.0)
 
 
 def test_what_is_not_over_counts_as_no_saving() -> None:
