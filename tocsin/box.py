@@ -19,6 +19,7 @@ from store.errors import StoreError
 from store.port import Reader, StoreFullError
 from stream.core import Core
 from stream.runner import BoxRunner, RunnerState
+from tocsin.catalogue import catalogued
 from tocsin.places import at_home, log_path, models_url, store_path
 from tocsin.shelf import shelf
 from tocsin.swapping import Swapping, swapping
@@ -85,6 +86,7 @@ class Box:
                 status=self.status,
                 rule_of=self.config.device,
                 models=Registry.open(self._models),
+                catalogue=catalogued(self._loaded, self._store),
             )
             self._stack.enter_context(console)
         except (ConsoleError, RegistryError) as error:
