@@ -11,18 +11,22 @@ from starlette.staticfiles import StaticFiles
 
 from dashboards.console import (
     alarms,
+    bench_in,
     catalogue,
     docs,
     download,
     events,
     imports,
+    labels,
     login,
     metrics,
     models,
     plant,
     problem,
     ready,
+    runs,
     series,
+    verdicts,
 )
 from dashboards.console.desk import Desk
 from dashboards.console.hub import Hub
@@ -78,6 +82,10 @@ def build(desk: Desk, hub: Hub, gatekeeper: Gatekeeper | None) -> FastAPI:
         models.router(desk),
         catalogue.router(desk),
         imports.router(desk),
+        bench_in.router(desk.bench),
+        runs.router(desk),
+        labels.router(desk),
+        verdicts.router(desk),
         plant.router(desk),
         events.router(desk, hub),
     ):

@@ -11,8 +11,8 @@ import msgspec
 from models.catalogue.catalogued import Catalogued
 from models.registry.folder import Registry
 from store.port import Reader
-from wire.config import DeviceRule
-from wire.ports import Inbox
+from wire.config import DeviceRule, Procedure
+from wire.ports import Inbox, Intake, Waiting
 
 _Answer = TypeVar("_Answer")
 WORKERS = 4
@@ -33,6 +33,17 @@ class BoxStatus(msgspec.Struct, frozen=True):
 Status = Callable[[], BoxStatus]
 
 
+class Bench(msgspec.Struct, frozen=True):
+    """Where what benches send over HTTP goes, and where they wait for advice."""
+
+    intake: Intake
+    waiting: Waiting
+
+
+def _no_procedure(name: str) -> Procedure:
+    return Procedure(match=name)
+
+
 def _no_rule(name: str) -> DeviceRule:
     return DeviceRule(match=name)
 
@@ -51,6 +62,8 @@ class Desk:
         now_ns: Callable[[], int] = time.time_ns,
         models: Registry | None = None,
         catalogue: Catalogued | None = None,
+        procedure_of: Callable[[str], Procedure] = _no_procedure,
+        bench: Bench | None = None,
     ) -> None:
         """Keep what was injected."""
         self.reader = reader
@@ -61,6 +74,8 @@ class Desk:
         self.now_ns = now_ns
         self.models = models
         self.catalogue = catalogue
+        self.procedure_of = procedure_of
+        self.bench = bench
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="console")
 
     async def ask(self, question: Callable[[], _Answer]) -> _Answer:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Self
 
-from dashboards.console.desk import BoxStatus, Desk, Status
+from dashboards.console.desk import Bench, BoxStatus, Desk, Status
 from dashboards.console.session import TOKEN_MIN
 from models.catalogue.catalogued import Catalogued
 from models.registry.folder import Registry
 from store.port import Reader
-from wire.config import DeviceRule
-from wire.ports import Inbox
+from wire.config import DeviceRule, Procedure
+from wire.ports import Inbox, Intake, Waiting
 
 if TYPE_CHECKING:
     import uvicorn
@@ -64,6 +64,9 @@ class Console:
         now_ns: Callable[[], int] = time.time_ns,
         models: Registry | None = None,
         catalogue: Catalogued | None = None,
+        procedure_of: Callable[[str], Procedure] | None = None,
+        intake: Intake | None = None,
+        waiting: Waiting | None = None,
         page: bool = True,
         on_ready: Callable[[str], None] | None = None,
     ) -> None:
@@ -85,6 +88,8 @@ class Console:
             now_ns=now_ns,
             models=models,
             catalogue=catalogue,
+            procedure_of=procedure_of or (lambda name: Procedure(match=name)),
+            bench=Bench(intake, waiting) if intake is not None and waiting is not None else None,
         )
         self._token = token
         self._page = page

@@ -23,12 +23,15 @@ from wire.messages import (
     Gap,
     Health,
     Label,
+    Labelled,
     Liveness,
+    Meaning,
     Origin,
     Priority,
     Run,
     SourceState,
     SourceStatus,
+    Verdict,
 )
 from wire.ports import Wish
 
@@ -215,21 +218,41 @@ class Plant:
 
 
 class Answering:
-    """An Inbox that does at once what the core would do: an acknowledgement changes the alarm."""
+    """An Inbox that does at once what the core would do: alarms change, labels are made and taken back."""
 
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
         self.taken: list[Action] = []
+        self.labelled: list[Labelled] = []
+        self.verdicts: list[Verdict] = []
 
     def append(self, message: Wish) -> int:
-        assert isinstance(message, Action)
-        self.taken.append(message)
+        match message:
+            case Labelled():
+                self.labelled.append(message)
+                self.plant.labelled[message.label.id] = message.label
+            case Verdict():
+                self.verdicts.append(message)
+                self._label(message)
+            case _:
+                assert isinstance(message, Action)
+                self._act(message)
+        return len(self.taken) + len(self.labelled) + len(self.verdicts)
+
+    def _act(self, action: Action) -> None:
+        self.taken.append(action)
         for states in list(self.plant.states.values()):
             newest = states[-1]
-            if (newest.device, newest.rule) == (message.device, message.rule) and newest.state is not AlarmState.NORMAL:
+            if (newest.device, newest.rule) == (action.device, action.rule) and newest.state is not AlarmState.NORMAL:
                 after = AlarmState.NORMAL if newest.state is AlarmState.RETURNED else AlarmState.ACKNOWLEDGED
-                self.plant.ring(newest.device, newest.rule, state=after, who=message.who, why=message.why)
-        return len(self.taken)
+                self.plant.ring(newest.device, newest.rule, state=after, who=action.who, why=action.why)
+
+    def _label(self, said: Verdict) -> None:
+        meanings: dict[str, Meaning] = {"true": "anomaly", "false-alarm": "normal", "maintenance": "maintenance"}
+        self.plant.labelled[said.id] = Label(
+            said.id, ORIGIN, said.edge, meanings[said.finding], said.from_ns, said.to_ns, said.who, said.at_ns,
+            said.device, comment=said.comment, alarm=said.alarm,
+        )  # fmt: skip
 
 
 def _value(device: str, channel: str, t_ns: int) -> float:

@@ -1,0 +1,103 @@
+"""What test benches send over HTTP: on disk before it is answered, and after a step the advice, if it comes in time."""
+
+import hashlib
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+
+from dashboards.console.bench_shapes import EndIn, RunIn, StepIn, StepOut, TakenOut, step_out
+from dashboards.console.desk import Bench
+from dashboards.console.problem import Problem
+from dashboards.console.series import moment
+from wire.messages import Measured, RunEnded, RunEvent, RunStarted, StepEnded
+from wire.ports import Arrival, FullError, Receipt
+
+SOURCE = "http"
+DURABLE_S = 10.0  # a disk that takes longer is said to be in trouble
+WAIT_MS = 250
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key", max_length=200, description="the same key again is known to be the same, once stored"
+    ),
+]
+Wait = Annotated[int, Query(ge=0, le=10_000, description="how long to wait for the advice; without it, go on")]
+
+
+def router(bench: Bench | None, *, clock_s: Callable[[], float] = time.monotonic) -> APIRouter:
+    """Routes that take runs; without a bench each says where runs are taken."""
+    routes = APIRouter(tags=["test benches"])
+
+    # A name may hold slashes, so what is longer stands first.
+    @routes.post("/runs/{run:path}/steps/{step:path}")
+    def step(run: str, step: str, body: StepIn, wait_ms: Wait = WAIT_MS, key: Key = "") -> StepOut:
+        """A step is over: what was measured in it. Answers with the advice: `stop`, or go on."""
+        begun_s, events = clock_s(), _step(run, step, body)
+        with ExitStack() as stack:
+            awaited = stack.enter_context(_there(bench).waiting.expect(run, step))
+            _keep(_there(bench), events, f"{key}\0{run}\0{step}" if key else "")
+            advice = awaited.wait(max(0.0, wait_ms / 1000 - (clock_s() - begun_s)))
+        return step_out(run, step, advice)
+
+    @routes.post("/runs/{run:path}/end", status_code=202)
+    def end(run: str, body: EndIn, key: Key = "") -> TakenOut:
+        """A run is over, with its outcome."""
+        ended = RunEnded(run, body.outcome, t_ns=moment(body.time, "time", 0), station=body.station, source=SOURCE)
+        _keep(_there(bench), [ended], f"{key}\0{run}\0end" if key else "")
+        return TakenOut(run=run)
+
+    @routes.post("/runs", status_code=202)
+    def start(body: RunIn, key: Key = "") -> TakenOut:
+        """A unit begins a procedure on a station."""
+        said = {name: getattr(body, name) for name in RunStarted.__struct_fields__ if hasattr(body, name)}
+        said |= {"steps": tuple(body.steps), "t_ns": moment(body.time, "time", 0), "source": SOURCE}
+        _keep(_there(bench), [RunStarted(**said)], f"{key}\0{body.run}" if key else "")
+        return TakenOut(run=body.run)
+
+    return routes
+
+
+def _there(bench: Bench | None) -> Bench:
+    if bench is None:
+        remedy = 'Send them to an edge: set [edge] listen = "127.0.0.1:8766" in the config of its `tocsin edge`.'
+        raise Problem(409, "Runs are not taken here: this page only shows a fleet.", remedy=remedy)
+    return bench
+
+
+def _step(run: str, step: str, body: StepIn) -> list[RunEvent]:
+    at_ns = moment(body.time, "time", 0)
+    measured = [
+        Measured(
+            run=run,
+            step=step,
+            name=one.name,
+            value=one.value if isinstance(one.value, str | bool) else float(one.value),
+            uom=one.uom,
+            low=one.low,
+            high=one.high,
+            t_ns=at_ns,
+            station=body.station,
+            source=SOURCE,
+        )
+        for one in body.measurements
+    ]
+    return [*measured, StepEnded(run, step, at_ns, body.duration_s, station=body.station, source=SOURCE)]
+
+
+def _keep(bench: Bench, events: Sequence[RunEvent], key: str) -> None:
+    """Put events into the outbox, and return when they are on disk. Raises Problem."""
+    on_disk = threading.Event()
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+    receipt = Receipt(key=digest if key else uuid.uuid4().bytes, done=on_disk.set, again=bool(key))
+    try:
+        bench.intake.put(Arrival(source=SOURCE, events=events, receipt=receipt))
+    except FullError as error:
+        raise Problem(503, "The outbox is full.", remedy=f"Try again in {error.retry_after_s:g} s.") from error
+    if not on_disk.wait(DURABLE_S):
+        remedy = "It may yet be stored: repeat it with the same Idempotency-Key. `tocsin doctor` looks for causes."
+        raise Problem(503, f"The disk did not take it within {DURABLE_S:g} s.", remedy=remedy)

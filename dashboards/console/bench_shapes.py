@@ -1,0 +1,253 @@
+"""The JSON shapes of test benches: what they send, what they are answered, and runs and procedures as shown."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+
+from dashboards.console.label_shapes import LabelOut, label_out
+from dashboards.console.moments import iso
+from dashboards.console.shapes import finite
+from wire.messages import Advice, Label, Run
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Word = Annotated[str, Field(max_length=200)]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Limit = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[StrictInt | StrictFloat, Field(allow_inf_nan=False)]
+Text = Annotated[StrictStr, Field(max_length=2000)]
+Time = Annotated[Word, Field(description="ISO 8601 or ns since 1970; default: when it comes")]
+MEASUREMENTS = 1000  # in one step
+
+
+class RunIn(BaseModel):
+    """A unit begins a procedure on a station."""
+
+    run: Name = Field(description="a name that no other run of this edge has")
+    unit: Name
+    procedure: Name
+    version: Word = ""
+    station: Name
+    operator: Word = ""
+    retest_of: Word = Field(default="", description="the run that this one repeats")
+    steps: list[Name] = Field(default=[], max_length=MEASUREMENTS, description="those planned, in order")
+    time: Time = ""
+
+
+class MeasurementIn(BaseModel):
+    """One measurement, with its limits where it has any."""
+
+    name: Name
+    value: StrictBool | Number | Text
+    uom: Word = ""
+    low: Limit | None = None
+    high: Limit | None = None
+
+
+class StepIn(BaseModel):
+    """A step is over: what was measured in it, and how long it took."""
+
+    measurements: list[MeasurementIn] = Field(default=[], max_length=MEASUREMENTS)
+    duration_s: Seconds | None = None
+    station: Word = ""
+    time: Time = ""
+
+
+class EndIn(BaseModel):
+    """A run is over."""
+
+    outcome: Literal["pass", "fail", "aborted"]
+    station: Word = ""
+    time: Time = ""
+
+
+class TakenOut(BaseModel):
+    """What was sent is on disk."""
+
+    run: str
+    durable: bool = True
+
+
+class StepOut(BaseModel):
+    """The advice after a step; `advice` is null where none came in time: then go on."""
+
+    run: str
+    step: str
+    durable: bool = True
+    stop: bool = Field(description="what to do; false unless the advice says stop")
+    advice: Literal["stop", "go on"] | None
+    p_fail: float | None = Field(default=None, description="that the run fails; null without a model")
+    low: float | None = Field(default=None, description="interval of p_fail")
+    high: float | None = None
+    because: dict[str, float] = Field(default={}, description="steps that speak for failure, with their share")
+    would_stop: bool = Field(default=False, description="what costs and limits say, told or not")
+    withheld: str = Field(default="", description="why it is not told: shadow, control, off, no-model, late or over")
+    saved_s: float | None = None
+    needed: int = Field(default=0, description="failures still needed before a model can be trained")
+    model: str = ""
+    model_version: int = 0
+
+
+class AdviceOut(BaseModel):
+    """What was thought of a run after a step."""
+
+    step: str
+    done: int = Field(description="steps that had ended")
+    t_ns: int
+    p_fail: float | None
+    low: float | None
+    high: float | None
+    stop: bool
+    would_stop: bool
+    withheld: str
+    because: dict[str, float]
+    cost_stop: float | None
+    cost_go_on: float | None
+    saved_s: float | None
+    model: str
+    model_version: int
+
+
+class StepShown(BaseModel):
+    """A step of a run."""
+
+    name: str
+    ended_ns: int = Field(description="0: it did not end")
+    duration_s: float | None
+    measured: int
+
+
+class RunOut(BaseModel):
+    """A run as it stands."""
+
+    edge: str
+    run: str
+    unit: str
+    procedure: str
+    version: str
+    station: str
+    operator: str
+    retest_of: str
+    state: str
+    started_ns: int
+    started: str
+    changed_ns: int
+    ended_ns: int
+    control: bool = Field(description="always tested to the end, whatever is thought of it")
+    p_fail: float | None
+    would_stop_at: str
+    stopped_at: str
+    saved_s: float | None
+    remarks: list[str]
+    model: str
+    model_version: int
+
+
+class RunWholeOut(RunOut):
+    """A run with its steps, its wide row, what was advised, and its labels."""
+
+    steps: list[StepShown]
+    row: dict[str, float | None]
+    advice: list[AdviceOut]
+    labels: list[LabelOut]
+
+
+class RateOut(BaseModel):
+    """A share with its exact 95 % interval."""
+
+    count: int
+    of: int
+    value: float | None
+    low: float
+    high: float
+
+
+class AmountOut(BaseModel):
+    """An estimate with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ProcedureOut(BaseModel):
+    """A procedure: how its runs ended, what is known of early stops, and whether benches are told."""
+
+    procedure: str
+    owner: str
+    edges: list[str]
+    stations: list[str]
+    versions: list[str]
+    runs: int = Field(description="those looked at, the newest")
+    states: dict[str, int]
+    passed_share: float | None = Field(description="yield: of the runs that were tested to the end")
+    model: str
+    model_version: int
+    advice: str = Field(description="on, shadow (recorded, told to no bench) or off")
+    needed: int = Field(description="failures still needed before a model can be trained")
+    currency: str
+    told: int = Field(description="runs that were stopped")
+    ignored: int = Field(description="runs of which the bench was told to stop, and went on")
+    saved_s: float
+    saved_cost: AmountOut | None
+    told_wrong: AmountOut | None = Field(description="good units among those stopped, as control and shadow runs tell")
+    would: int = Field(description="runs tested to the end that costs and limits would have stopped")
+    would_saved_s: float
+    would_saved_cost: float
+    wrong: RateOut = Field(description="good units among would-be stops")
+    false_stop: RateOut = Field(description="would-be stops among good units")
+    measured_on: str = Field(description="the runs that false_stop is of: control or shadow")
+
+
+class SwitchIn(BaseModel):
+    """Whether benches are told, and who says so."""
+
+    on: bool
+    who: str = Field(min_length=1, max_length=120)
+    why: str = Field(default="", max_length=2000)
+
+
+class SwitchOut(BaseModel):
+    """What was asked of the procedure's edges; it is durable and will be applied in order."""
+
+    procedure: str
+    on: bool
+    edges: list[str]
+
+
+def step_out(run: str, step: str, advice: Advice | None) -> StepOut:
+    """The answer to a bench."""
+    if advice is None:
+        return StepOut(run=run, step=step, stop=False, advice=None)
+    said = {name: getattr(advice, name) for name in StepOut.model_fields if hasattr(advice, name)}
+    said |= {name: finite(said[name]) for name in ("p_fail", "low", "high", "saved_s")}
+    said |= {"because": dict(advice.because)}
+    return StepOut(**said, advice="stop" if advice.stop else "go on")
+
+
+def advice_out(advice: Advice) -> AdviceOut:
+    """What was thought, without what JSON knows not."""
+    said = {name: getattr(advice, name) for name in AdviceOut.model_fields}
+    numbers = ("p_fail", "low", "high", "cost_stop", "cost_go_on", "saved_s")
+    said |= {name: finite(said[name]) for name in numbers}
+    return AdviceOut(**said | {"because": dict(advice.because)})
+
+
+def run_out(run: Run) -> RunOut:
+    """A run without its steps."""
+    return RunOut.model_validate(_run(run))
+
+
+def run_whole_out(run: Run, advice: list[Advice], labels: list[Label]) -> RunWholeOut:
+    """A run with all there is."""
+    steps = [
+        StepShown(name=s.name, ended_ns=s.ended_ns, duration_s=s.duration_s, measured=s.measured) for s in run.steps
+    ]
+    row = {column: finite(value) for column, value in run.row.items()}
+    told, said = [advice_out(one) for one in advice], [label_out(one) for one in labels]
+    return RunWholeOut.model_validate(_run(run) | {"steps": steps, "row": row, "advice": told, "labels": said})
+
+
+def _run(run: Run) -> dict[str, object]:
+    said = {name: getattr(run, name) for name in RunOut.model_fields if hasattr(run, name)}
+    said |= {"p_fail": finite(run.p_fail), "saved_s": finite(run.saved_s), "remarks": list(run.remarks)}
+    return said | {"started": iso(run.started_ns)}

@@ -1,0 +1,146 @@
+"""Runs and procedures over HTTP: how they stand, and the switch that lets benches be told."""
+
+import hashlib
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Query
+
+from dashboards.console.bench_shapes import (
+    AmountOut,
+    ProcedureOut,
+    RateOut,
+    RunOut,
+    RunWholeOut,
+    SwitchIn,
+    SwitchOut,
+    run_out,
+    run_whole_out,
+)
+from dashboards.console.desk import Desk
+from dashboards.console.problem import Problem
+from dashboards.console.procedures import Procedures, Standing
+from dashboards.console.series import moment
+from models.runs.savings import Amount, Rate
+from store.port import Reader
+from wire.messages import Action, Run, Verb
+
+EDGES = 1000  # runs that are asked which edges a procedure has
+State = Literal["", "running", "pass", "fail", "aborted", "broken-off"]
+
+
+def known_run(reader: Reader, run: str, edge: str = "") -> Run:
+    """The run of that name. Raises Problem for one nobody knows."""
+    found = reader.run(edge, run)
+    if found is None:
+        raise Problem(404, f"There is no run {run!r}.", remedy="GET /api/v1/runs lists the newest runs.")
+    return found
+
+
+def router(desk: Desk) -> APIRouter:
+    """Routes to runs and procedures."""
+    routes, procedures = APIRouter(tags=["test benches"]), Procedures(desk)
+
+    @routes.get("/runs")
+    def runs(
+        *,
+        procedure: str = "",
+        station: str = "",
+        unit: str = "",
+        state: State = "",
+        since: Annotated[str, Query(description="changed since, ISO 8601 or ns")] = "",
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    ) -> list[RunOut]:
+        """The newest state of each run, newest start first."""
+        found = desk.reader.runs(
+            procedure=procedure,
+            station=station,
+            unit=unit,
+            state=state,
+            since_ns=moment(since, "since", 0),
+            limit=limit,
+            rows=False,
+        )
+        return [run_out(run) for run in found]
+
+    # A name may hold slashes; POST /runs/… has its own places.
+    @routes.get("/runs/{run:path}")
+    def one(run: str, edge: str = "") -> RunWholeOut:
+        """One run with its steps, its values, what was advised after each step, and its labels."""
+        found = known_run(desk.reader, run, edge)
+        labels = desk.reader.labels(run=run, withdrawn=True)
+        return run_whole_out(found, desk.reader.advice(found.edge, run), [x for x in labels if x.edge == found.edge])
+
+    @routes.get("/procedures")
+    def all_procedures() -> list[ProcedureOut]:
+        """Procedures with their runs, failures and yield, and what early stops saved."""
+        return [procedure_out(standing) for standing in procedures.look().procedures]
+
+    @routes.post("/procedures/{procedure:path}/advice", status_code=202)
+    def advice(procedure: str, body: SwitchIn) -> SwitchOut:
+        """Let the benches of a procedure be told to stop, or no more; in your name."""
+        done = switch(desk, procedure, on=body.on, who=body.who, why=body.why)
+        procedures.forget()
+        return done
+
+    return routes
+
+
+def switch(desk: Desk, procedure: str, *, on: bool, who: str, why: str = "") -> SwitchOut:
+    """Turn the advice of a procedure on or off at each edge that has it; durable when it returns. Raises Problem."""
+    if not who.strip():
+        raise Problem(422, "An action needs a name.", remedy='Send {"on": true, "who": "your name"}.')
+    edges = sorted({run.edge for run in desk.reader.runs(procedure=procedure, limit=EDGES, rows=False)})
+    if not edges:
+        remedy = "GET /api/v1/procedures lists those of which a run was seen."
+        raise Problem(404, f"There is no procedure {procedure!r}.", remedy=remedy)
+    if on and desk.procedure_of(procedure).advice == "off":
+        remedy = 'Set advice = "shadow" for it in [[procedures]] first.'
+        raise Problem(409, f"The config says that nothing is advised on {procedure!r}.", remedy=remedy)
+    at_ns = desk.now_ns()
+    for edge in edges:
+        verb = Verb.ADVISE if on else Verb.WITHHOLD
+        id_ = hashlib.sha256(f"{verb}\0{edge}\0{procedure}\0{at_ns}".encode()).hexdigest()[:32]
+        desk.inbox.append(Action(id_, edge, "*", f"advice:{procedure}", verb, who.strip(), why.strip(), at_ns=at_ns))
+    return SwitchOut(procedure=procedure, on=on, edges=edges)
+
+
+def procedure_out(standing: Standing) -> ProcedureOut:
+    """A procedure as JSON."""
+    saved, states = standing.saved, standing.saved.states
+    over = states.get("pass", 0) + states.get("fail", 0)
+    model, version = standing.model
+    return ProcedureOut(
+        procedure=standing.name,
+        owner=standing.rule.owner or "",
+        edges=standing.named("edge"),
+        stations=standing.named("station"),
+        versions=standing.named("version"),
+        runs=saved.runs,
+        states=states,
+        passed_share=states.get("pass", 0) / over if over else None,
+        model=model,
+        model_version=version,
+        advice=standing.mode,
+        needed=standing.needed,
+        currency=standing.costs.currency,
+        told=saved.told,
+        ignored=saved.ignored,
+        saved_s=saved.saved_s,
+        saved_cost=_amount(saved.saved_cost),
+        told_wrong=_amount(saved.told_wrong),
+        would=saved.would,
+        would_saved_s=saved.would_saved_s,
+        would_saved_cost=saved.would_saved_cost,
+        wrong=_rate(saved.wrong),
+        false_stop=_rate(saved.false_stop),
+        measured_on=saved.measured_on,
+    )
+
+
+def _amount(found: Amount | None) -> AmountOut | None:
+    return AmountOut.model_validate(msgspec.structs.asdict(found)) if found is not None else None
+
+
+def _rate(found: Rate) -> RateOut:
+    return RateOut.model_validate(msgspec.structs.asdict(found))
