@@ -108,6 +108,7 @@ def train(
             recipe=plan,
             name=name,
             label=label,
+            called=recipe,
             owner=owner,
             trials=trials or 0,
             validate=validate,

@@ -18,8 +18,12 @@ from models.reading.records import Records, records
 from models.reading.sheets import Sheet
 from models.recipe import Recipe
 from models.registry.folder import Registry
-from models.registry.manifest import Facts
+from models.registry.manifest import Data, Facts
 from models.scoring import Judged
+from models.table import Table
+from models.trained import Trained
+from models.watching.reference import FILE, NoReferenceError, encoded
+from models.watching.training import of_training
 from tocsin.model_place import Model
 
 
@@ -29,11 +33,14 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe
     name: str = ""  # empty: the model is not stored
     label: str = ""
+    called: str = ""  # the recipe: a shipped one, or its file
     owner: str = ""
+    at_ns: int = 0  # when it is; 0: now
     trials: int = 0  # of a search; 0: none
     validate: bool = False  # judge by rows that were held out in turn
     told: Told = silent  # of each trial
     said: Callable[[str], None] = lambda _: None  # what is begun
+    sourced: Callable[[Data], Data] = lambda data: data  # what else is known of where its rows come from
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -70,18 +77,31 @@ def _made(wish: Wish, sheets: Sequence[Sheet], where: Registry, there: Tracker) 
     model = Model(fitted.model, recipe, None, (*rows.warnings, *fitted.warnings))
     if wish.name:
         facts = Facts(
-            made_at_ns=time.time_ns(),
-            data=lineage(sheets, rows, recipe.task),
+            made_at_ns=wish.at_ns or time.time_ns(),
+            data=wish.sourced(lineage(sheets, rows, recipe.task)),
             metrics={} if judged is None else {f"held_out.{name}": each for name, each in judged.figures.items()},
             warnings=model.warnings,
             owner=wish.owner,
+            recipe=wish.called,
         )
+        usual = _usual(fitted.model, rows.table)
         entry = where.save(
-            fitted.model, recipe, facts, files=lambda manifest: card(manifest, fitted.model, rows.table, held=held)
+            fitted.model,
+            recipe,
+            facts,
+            files=lambda manifest: {**card(manifest, fitted.model, rows.table, held=held), **usual},
         )
         there.log(entry, where)
         model = Model(replace(fitted.model, version=entry.version), recipe, entry, model.warnings)
     return Made(model, rows, found, judged)
+
+
+def _usual(model: Trained, table: Table) -> dict[str, bytes]:
+    """What a watcher will compare with; nothing where the rows are too few, and then it says so."""
+    try:
+        return {FILE: encoded(of_training(model, table))}
+    except NoReferenceError:
+        return {}
 
 
 def _held_out(recipe: Recipe, rows: Records, said: Callable[[str], None]) -> list[Judged]:

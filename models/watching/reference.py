@@ -56,6 +56,7 @@ class Reference(msgspec.Struct, frozen=True):
     parts: Mapping[str, Part]
     block_ns: int = 0  # how long a block is; 0: it is so many units
     block_rows: int = 0
+    every_ns: int = 0  # between two rows, mostly
     fails: float | None = None  # share of units that failed
     format: int = FORMAT
 

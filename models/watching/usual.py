@@ -56,8 +56,15 @@ def reference(
         parts={name: _part(mine, watched, points) for name, mine in {"": every, **own}.items()},
         block_ns=block_ns,
         block_rows=block_rows,
+        every_ns=0 if units else _every_ns(known.values()),
         fails=fails,
     )
+
+
+def _every_ns(devices: Iterable[Seen]) -> int:
+    """The middle step between rows of the device that has most."""
+    longest = max(devices, key=lambda seen: len(seen.t_ns))
+    return int(np.median(np.diff(longest.t_ns)))
 
 
 def _block_ns(devices: Iterable[Seen]) -> int:
