@@ -15,6 +15,8 @@ from wire.messages import Action, Backtested, Label, Labelled, Meaning, Outcome,
 MEANINGS: Mapping[str, Meaning] = MappingProxyType(
     {"true": "anomaly", "false-alarm": "normal", "maintenance": "maintenance"}
 )
+SWITCHES: Mapping[Verb, bool] = MappingProxyType({Verb.ADVISE: True, Verb.WITHHOLD: False})
+ADVICE = "advice:"  # and the procedure: the rule of an action that turns advice on or off
 Wish = Action | Verdict | Labelled | Watched | Backtested
 
 
@@ -47,7 +49,20 @@ def _tried(item: Action | Verdict, draft: Draft, detectors: Detectors, at: Occas
         return _acknowledged(item, draft, at)
     if item.verb is Verb.ACCEPT_NORMAL and not whole:
         return _accepted(item, draft, detectors, at)
+    return _switched(item, draft) if item.verb in SWITCHES and whole else _no_such(item)
+
+
+def _no_such(item: Action) -> str:
     return f"{item.verb.value} is nothing that can be done with {item.rule!r} here"
+
+
+def _switched(item: Action, draft: Draft) -> str:
+    procedure = item.rule.removeprefix(ADVICE)
+    if not procedure or procedure == item.rule:
+        return f"{item.rule!r} names no procedure: expected {ADVICE}NAME"
+    if draft.edge(item.edge).switch(procedure, on=SWITCHES[item.verb]):
+        return ""
+    return "the advice of too many procedures was turned on or off"
 
 
 def _acknowledged(item: Action, draft: Draft, at: Occasion) -> str:

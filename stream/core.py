@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 
 from models.decide import Decision
+from stream.benches import stored
+from stream.benches.records import Benches
 from stream.detectors import Detectors, models_named
 from stream.device import Device
 from stream.draft import Draft, Plans
@@ -13,10 +15,10 @@ from stream.edges import Edge
 from stream.inputs import Item
 from stream.lanes import Lane
 from stream.plan import NEVER, plan
+from stream.seal import StateError
 from stream.state import (
     MODELS_KEY,
     CoreState,
-    StateError,
     device_key,
     edge_key,
     lane_key,
@@ -82,6 +84,7 @@ class Core:
         edges: dict[str, Edge] = {}
         lanes: dict[tuple[str, str], Lane] = {}
         models: dict[str, Versions] = {}
+        benches: dict[str, Benches] = {}
         damaged: dict[str, str] = {}
         for key, data in records.items():
             kind, *names = split_key(key)
@@ -96,9 +99,12 @@ class Core:
                     damaged[names[0]] = f"lane {names[1]}: {error}"
             elif key == MODELS_KEY:
                 models = _models(data)
+            elif kind in stored.VERSIONS:
+                reason = stored.put(benches.setdefault(names[0], Benches()), kind, names[1], data)
+                damaged |= {names[0]: reason} if reason else {}
         for name, reason in damaged.items():
             edges.setdefault(name, Edge()).lost = reason
-        return CoreState(devices, edges, lanes, _owners(devices), models, self._tables(devices))
+        return CoreState(devices, edges, lanes, _owners(devices), models, self._tables(devices), benches)
 
     def pinned(self, state: CoreState) -> tuple[CoreState, tuple[str, ...]]:
         """The state in which every model that the configuration names has a version in force, and the records changed.
@@ -135,6 +141,7 @@ def _keys(state: CoreState) -> list[str]:
     keys = [device_key(*names) for names in state.devices]
     keys += [edge_key(name) for name in state.edges]
     keys += [lane_key(*names) for names in state.lanes]
+    keys += [key for edge, benches in state.benches.items() for key in stored.keys(edge, benches)]
     return [*keys, MODELS_KEY] if state.models else keys
 
 
@@ -149,6 +156,8 @@ def _packed(state: CoreState, key: str) -> bytes:
     if kind == "lane":
         lane = state.lanes.get((names[0], names[1]))
         return pack_other(lane) if lane else b""
+    if kind in stored.VERSIONS:
+        return stored.packed(state.benches.get(names[0]), kind, names[1])
     return pack_other(state.models)
 
 

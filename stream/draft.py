@@ -3,6 +3,7 @@
 import msgspec
 
 from stream.alarms import WHOLE, Panel, Place
+from stream.benches.records import Benches
 from stream.device import Device
 from stream.edges import Edge
 from stream.lanes import Lane
@@ -10,7 +11,7 @@ from stream.plan import Plan, plan
 from stream.state import MODELS_KEY, CoreState, device_key, edge_key, lane_key
 from stream.timetable import Timetable
 from stream.versions import Versions
-from wire.config import Config
+from wire.config import Config, Procedure
 from wire.messages import Origin, Outcome
 
 
@@ -34,10 +35,12 @@ class Draft:
         self.owners = dict(state.owners)
         self.models = dict(state.models)
         self.tables = dict(state.tables)
+        self.benches = dict(state.benches)
         self.changed: dict[str, None] = {}
         self._own: set[tuple[str, str]] = set()
         self._own_edges: set[str] = set()
         self._own_tables: set[str] = set()
+        self._own_benches: set[str] = set()
 
     def device(self, edge: str, name: str) -> Device:
         """A device's working copy; an unknown one starts cold."""
@@ -65,6 +68,20 @@ class Draft:
             self.tables[edge] = known.fork() if known else Timetable()
             self._own_tables.add(edge)
         return self.tables[edge]
+
+    def floor(self, edge: str) -> Benches:
+        """The test benches of an edge, as a working copy; its records are copied when `touched` first."""
+        if edge not in self._own_benches:
+            known = self.benches.get(edge)
+            self.benches[edge] = known.fork() if known else Benches()
+            self._own_benches.add(edge)
+        return self.benches[edge]
+
+    def touched(self, key: str) -> bool:
+        """Note that a record of a test bench changes; whether this is the first time."""
+        first = key not in self.changed
+        self.changed[key] = None
+        return first
 
     def set_lane(self, edge: str, log: str, lane: Lane) -> None:
         """Replace a lane's record."""
@@ -102,7 +119,7 @@ class Draft:
 
     def finished(self) -> CoreState:
         """The next state."""
-        return CoreState(self.devices, self.edges, self.lanes, self.owners, self.models, self.tables)
+        return CoreState(self.devices, self.edges, self.lanes, self.owners, self.models, self.tables, self.benches)
 
 
 class Plans:
@@ -113,6 +130,7 @@ class Plans:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._known: dict[str, Plan] = {}
+        self._procedures: dict[str, Procedure] = {}
 
     def of(self, device: str, channels: tuple[str, ...]) -> Plan:
         """What the configuration says of a device."""
@@ -121,4 +139,13 @@ class Plans:
             if len(self._known) >= self.LIMIT:
                 self._known.clear()
             known = self._known[device] = plan(self._config, device, channels)
+        return known
+
+    def procedure(self, name: str) -> Procedure:
+        """What the configuration says of a test procedure."""
+        known = self._procedures.get(name)
+        if known is None:
+            if len(self._procedures) >= self.LIMIT:
+                self._procedures.clear()
+            known = self._procedures[name] = self._config.procedure(name)
         return known

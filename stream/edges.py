@@ -11,6 +11,7 @@ from wire.messages import NS_PER_S, Alarm, SourceState, SourceStatus
 
 SILENT_NS = 10 * NS_PER_S
 ANSWERS = 256  # ids of actions remembered, against an answer that comes twice
+SWITCHES = 1000  # procedures whose advice people turned on or off; of more, the newest is refused
 
 
 class Edge(msgspec.Struct):
@@ -21,6 +22,7 @@ class Edge(msgspec.Struct):
     tick_at_ns: int = 0  # and that tick's wall time
     answers: tuple[str, ...] = ()
     quiet: dict[str, int] = {}
+    advice: dict[str, bool] = {}  # procedures whose advice a person turned on, or off
     alarms: dict[str, Alarm] = {}
     lost: str = ""
 
@@ -75,3 +77,10 @@ class Edge(msgspec.Struct):
             return True
         self.answers = (*self.answers, action)[-ANSWERS:]
         return False
+
+    def switch(self, procedure: str, *, on: bool) -> bool:
+        """A person turns the advice of a procedure on or off; False if there are too many that were."""
+        if procedure not in self.advice and len(self.advice) >= SWITCHES:
+            return False
+        self.advice = {**self.advice, procedure: on}
+        return True

@@ -184,6 +184,20 @@ RULES: Mapping[str, Rule] = {
         "What was meant to be better is not at work.",
         "Train it anew, or point the alias at a version that can be read; tocsin check says more.",
     ),
+    "model-of-runs": Rule(
+        Priority.LOW,
+        "{device}: model {model} does not call runs of {procedure}, {instead}: {reason}",
+        "The model is not in the registry, cannot be read, does not fit what is measured, or failed at work.",
+        "The version before it calls them, or no one does: benches are told to go on.",
+        "Train or promote a model that fits, or take it out of the configuration; tocsin check says more.",
+    ),
+    "run-will-fail": Rule(
+        Priority.HIGH,
+        "{device}: {unit} is expected to fail in run {run}: probability {probability} after {step}, most by {steps}",
+        "What was measured so far is like that of units that failed.",
+        "The rest of the test takes time and changes nothing.",
+        "Stop the run; look at the named steps, repair or scrap the unit.",
+    ),
     "model-drift": Rule(
         Priority.MEDIUM,
         "{device}: model {model} version {version} meets what it was not trained on: {detail}",

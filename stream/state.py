@@ -1,6 +1,5 @@
 """The whole state of the core, and each of its records as bytes: versioned by part, checked by a CRC."""
 
-import binascii
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args
 from urllib.parse import quote, unquote
@@ -8,6 +7,7 @@ from urllib.parse import quote, unquote
 import msgspec
 import numpy as np
 
+from stream.benches.records import Benches
 from stream.device import Device, Life, Watch
 from stream.edges import Edge
 from stream.grid import Grid
@@ -15,6 +15,7 @@ from stream.health import Sense
 from stream.lanes import Lane
 from stream.limits import Standing
 from stream.pace import Pace
+from stream.seal import StateError, opened, sealed
 from stream.timetable import Timetable
 from stream.versions import Versions
 from wire.messages import Alarm
@@ -57,10 +58,7 @@ class CoreState(msgspec.Struct, frozen=True):
     owners: Mapping[str, str] = {}  # the edge that a device belongs to
     models: Mapping[str, Versions] = {}  # set by model changes
     tables: Mapping[str, Timetable] = {}
-
-
-class StateError(Exception):
-    """A stored record cannot be read, with the reason."""
+    benches: Mapping[str, Benches] = {}  # by edge
 
 
 _T = TypeVar("_T")
@@ -104,6 +102,7 @@ def lane_key(edge: str, log: str) -> str:
 
 
 MODELS_KEY = "models"
+_NAMES: Mapping[str, int] = {"device": 2, "edge": 1, "lane": 2, "run": 2, "station": 2, "procedure": 2}
 
 
 def split_key(key: str) -> list[str]:
@@ -114,11 +113,11 @@ def split_key(key: str) -> list[str]:
 def is_key(name: str) -> bool:
     """Whether a record can have this name.
 
-    >>> [is_key(name) for name in ("device/hall/pump", "lane/hall/0", "edge/hall", "models", "device/hall", "edge")]
+    >>> [is_key(name) for name in ("device/hall/pump", "run/hall/r1", "edge/hall", "models", "device/hall", "edge")]
     [True, True, True, True, False, False]
     """
     kind, *names = name.split("/")
-    return {"device": 2, "edge": 1, "lane": 2, MODELS_KEY: 0}.get(kind) == len(names)
+    return {**_NAMES, MODELS_KEY: 0}.get(kind) == len(names)
 
 
 def pack_device(device: Device) -> bytes:
@@ -135,7 +134,7 @@ def pack_other(record: Edge | Lane | Mapping[str, Versions]) -> bytes:
 def unpack_device(data: bytes) -> Device:
     """Read a device's record; a part of another version starts cold. Raises StateError if the record is damaged."""
     try:
-        parts = _records.decode(_opened(data))
+        parts = _records.decode(opened(data))
         read = {
             name: _decoders[name].decode(raw)
             for name, (version, raw) in parts.items()
@@ -169,23 +168,14 @@ def unpack_models(data: bytes) -> dict[str, Versions]:
 
 def _decoded(decoder: msgspec.msgpack.Decoder[_T], data: bytes) -> _T:
     try:
-        return decoder.decode(_opened(data))
+        return decoder.decode(opened(data))
     except (msgspec.MsgspecError, ValueError) as error:
         msg = f"not readable: {error}"
         raise StateError(msg) from error
 
 
 def _sealed(record: object) -> bytes:
-    body = _encoder.encode(record)
-    return binascii.crc32(body).to_bytes(4, "big") + body
-
-
-def _opened(data: bytes) -> bytes:
-    body = data[4:]
-    if int.from_bytes(data[:4], "big") != binascii.crc32(body) or not body:
-        msg = "its checksum does not match"
-        raise StateError(msg)
-    return body
+    return sealed(_encoder.encode(record))
 
 
 def _fit(device: Device) -> None:

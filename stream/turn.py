@@ -6,6 +6,7 @@ from models.decide import Decision
 from stream.admission import admit, unplaceable
 from stream.answers import answer
 from stream.attendant import Attendant
+from stream.benches import clerk as benches
 from stream.chunk import chunks
 from stream.claims import admitted, attend, grown, overfull
 from stream.detectors import Detectors, trained
@@ -91,6 +92,7 @@ class Turn:
                     attendant.take(chunk, own=frames[0].own_times)
         for event in batch.events:
             happen(event, at, self._draft, at_work)
+        benches.take(batch, at, self._draft, self._detectors)
         self._timers(at, at_work)
         self._leave(at, at_work)
 

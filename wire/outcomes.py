@@ -128,6 +128,7 @@ class Advice(msgspec.Struct, frozen=True, omit_defaults=True, tag="advice"):
     needed: Count = 0  # failures still needed before a model can be trained
     model: str = ""
     model_version: Count = 0
+    mode: Literal["", "on", "shadow", "off"] = ""  # of its procedure: told, only recorded, or not asked for
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):

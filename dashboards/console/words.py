@@ -40,6 +40,7 @@ _RULES = {
     "model-previous": "An older model watches",
     "model-refused": "Model is not put to work",
     "model-drift": "Model meets what is new to it",
+    "run-will-fail": "Unit is expected to fail",
     "crowded": "Too many names",
     "source": "Source has failed",
     "edge-silent": "Edge is silent",

@@ -8,7 +8,8 @@ from models.selflearning.online import Online
 from stream import state as records
 from stream.core import Core
 from stream.detectors import Shelf
-from stream.state import StateError, device_key, pack_device, split_key, unpack_device
+from stream.seal import StateError
+from stream.state import device_key, pack_device, split_key, unpack_device
 from tests.stream.plant import Line, batch, core, encoded, frame, limits
 from wire.config import Config, Limits
 

@@ -1,0 +1,103 @@
+"""How a run comes to be known: by its start, or by something else that is heard of it first."""
+
+from stream.benches import remarks
+from stream.benches.control import whole
+from stream.benches.ending import give_up
+from stream.benches.habits import MOST_UNITS
+from stream.benches.ledger import Ledger
+from stream.benches.records import MOST_STEPS, RunRecord, put
+from wire.messages import Measured, RunStarted, StepEnded
+
+WHOLE_SHARE = 0.05  # of runs that are always tested to the end, where the configuration does not say
+
+
+def start(event: RunStarted, t_ns: int, ledger: Ledger) -> None:
+    """A run begins, as far as it did not before."""
+    name, run = event.run, ledger.floor.run(event.run)
+    if run is None:
+        run = _new(name, RunRecord(started_ns=t_ns), ledger)
+    elif run.begun:
+        ledger.note(name, run, remarks.again(run, event))
+        return
+    else:
+        go_on(name, run, ledger)
+        ledger.note(name, run, [remarks.LATE_START] if run.over else [])
+    ledger.note(name, run, remarks.place(run, event.station))
+    known = run.station == event.station
+    run.begun, run.started_ns, run.heard_ns = True, t_ns, ledger.edge_clock_ns
+    run.unit, run.procedure, run.version, run.station = event.unit, event.procedure, event.version, event.station
+    run.operator, run.retest_of, run.planned = event.operator, event.retest_of, event.steps[:MOST_STEPS]
+    run.source = event.source or run.source
+    run.control = _control(name, run, ledger)
+    _look_back(name, run, ledger)
+    if not (known or run.over):
+        _look_around(name, run, ledger)
+    ledger.change(name)
+
+
+def join(event: Measured | StepEnded, what: str, t_ns: int, ledger: Ledger) -> RunRecord:
+    """The run that something is heard of; one whose start was not heard begins without it."""
+    name, run = event.run, ledger.floor.run(event.run)
+    if run is None:
+        run = _new(name, RunRecord(started_ns=t_ns, source=event.source, station=event.station), ledger)
+        run.control = _control(name, run, ledger)
+        ledger.note(name, run, [remarks.unheard(what)])
+        _look_around(name, run, ledger)
+    ledger.note(name, run, remarks.place(run, event.station))
+    if event.station and not run.station:
+        run.station = event.station
+        _look_around(name, run, ledger)
+    run.source = run.source or event.source
+    go_on(name, run, ledger)
+    return run
+
+
+def go_on(name: str, run: RunRecord, ledger: Ledger) -> None:
+    """Something is heard of a run; one that was given up goes on."""
+    run.heard_ns = ledger.edge_clock_ns
+    if run.state == "broken-off":
+        ledger.note(name, run, [remarks.reopened(run)])
+        run.state, run.ended_ns = "running", 0
+        _make_room(name, ledger)
+
+
+def _new(name: str, run: RunRecord, ledger: Ledger) -> RunRecord:
+    run.heard_ns = ledger.edge_clock_ns
+    ledger.floor.new_run(name, run)
+    _make_room(name, ledger)
+    return run
+
+
+def _make_room(name: str, ledger: Ledger) -> None:
+    for other in ledger.floor.too_many(name):
+        run = ledger.floor.run(other)
+        assert run is not None
+        give_up(other, run, remarks.CROWDED_OUT, ledger.edge_clock_ns, ledger)
+
+
+def _control(name: str, run: RunRecord, ledger: Ledger) -> bool:
+    share = ledger.rule(run).whole_share
+    return whole(name, WHOLE_SHARE if share is None else share)
+
+
+def _look_around(name: str, run: RunRecord, ledger: Ledger) -> None:
+    """Who else is on the station. What an outage held back is not beside what is there now."""
+    if ledger.late or not run.station:
+        return
+    for other_name in ledger.floor.open(run.station):
+        other = ledger.floor.run(other_name)
+        if other is not None and other_name != name:
+            ledger.note(name, run, [remarks.overlap(other_name)])
+            ledger.note(other_name, other, [remarks.overlap(name)])
+
+
+def _look_back(name: str, run: RunRecord, ledger: Ledger) -> None:
+    """What was on the station before, and which runs this unit had."""
+    if run.station and run.procedure and not ledger.late:
+        before = ledger.floor.station(run.station).runs(run.procedure, run.version)
+        ledger.note(name, run, remarks.version(run, before))
+    if not (run.procedure and run.unit):
+        return
+    units = ledger.floor.procedure(run.procedure).units
+    ledger.note(name, run, remarks.retest(run, ledger.floor.look(run.retest_of), units.get(run.unit, "")))
+    put(units, run.unit, name, MOST_UNITS)

@@ -1,0 +1,137 @@
+"""Asking a model about a run: how likely it fails, and which steps speak for it; where it cannot say, why."""
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+
+import msgspec
+import numpy as np
+
+from models.contract import Detector, Job, Scored, Task
+from models.runs.row import row_of, step_of
+from stream.benches.records import Memory, RunRecord
+from stream.detectors import Detectors, previous, wanted
+from stream.versions import Versions
+
+TOP = 5  # steps that are named
+SAID = 200  # characters of a reason: it may quote what a model stumbled over
+WITH_INTERVAL = 4  # numbers of an outlook: P(pass), P(fail), and the interval of that
+
+log = logging.getLogger(__name__)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """What a model says of a run so far; `beyond`: its limit on stopping units that would pass."""
+
+    model: str
+    version: int
+    p_fail: float
+    low: float | None
+    high: float | None
+    beyond: bool
+    because: Mapping[str, float]  # step -> share in what speaks for failure
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The call, None where there is none; and why the model in force did not make it."""
+
+    call: Call | None
+    why: str = ""
+
+
+class Models(msgspec.Struct, frozen=True):
+    """Where the model of a procedure is found, in the version that is in force."""
+
+    name: str
+    versions: Mapping[str, Versions]
+    detectors: Detectors
+
+    @property
+    def lacking(self) -> str:
+        """Why the version in force is not to be had; "" if it is."""
+        if wanted(self.name, self.versions, self.detectors):
+            return ""
+        return self.detectors.why(self.name, self.versions.get(self.name, Versions()).champion)
+
+    def each(self) -> Iterator[Detector]:
+        """The one in force, then the one before it."""
+        for found in (wanted, previous):
+            detector = found(self.name, self.versions, self.detectors)
+            if detector is not None:
+                yield detector
+
+
+def ask(run: RunRecord, memory: Memory | None, models: Models, t_ns: int) -> Asked:
+    """Let the model in force call a run, or where it fails the one before it; nothing is learnt."""
+    why = models.lacking
+    for detector in models.each():
+        said = _advanced(detector, run, memory, t_ns, learn=False)
+        told = said if isinstance(said, str) else _call(detector, run, said)
+        if not isinstance(told, str):
+            return Asked(told, why)
+        why = why or (told and f"version {detector.version}: {told}") or ""
+    return Asked(None, why)
+
+
+def learn(run: RunRecord, memory: Memory | None, models: Models, t_ns: int) -> Memory | None:
+    """What the model remembers of the station after this whole run; None where it remembers nothing."""
+    for detector in models.each():
+        said = _advanced(detector, run, memory, t_ns, learn=True)
+        if not isinstance(said, str):
+            return Memory(detector.name, detector.version, said.state.tobytes()) if said.state.size else None
+    return None
+
+
+def _advanced(detector: Detector, run: RunRecord, memory: Memory | None, t_ns: int, *, learn: bool) -> Scored | str:
+    if detector.task is not Task.OUTCOME:
+        return f"it answers another question: its task is {detector.task.value}, not {Task.OUTCOME.value}"
+    if run.row and not any(column in run.row for column in detector.channels):
+        return f"it knows none of the {len(run.row)} columns of this run"
+    row = np.array([row_of(run.row, detector.channels)])
+    on = np.ones(1, dtype=np.bool_)
+    try:
+        job = Job(_state(detector, memory), np.array([t_ns]), row, on, learn=learn, channels=detector.channels)
+        return detector.advance([job])[0]
+    except Exception as error:
+        log.exception("model %s %d fails on a run of %s", detector.name, detector.version, run.procedure)
+        return f"it fails: {type(error).__name__}: {error}"[:SAID]
+
+
+def _state(detector: Detector, memory: Memory | None) -> np.ndarray:
+    cold = detector.cold(len(detector.channels))
+    if memory is None or (memory.model, memory.version) != (detector.name, detector.version):
+        return cold
+    state = np.frombuffer(memory.state, dtype=np.float64)
+    return state if state.size == cold.size else cold
+
+
+def _call(detector: Detector, run: RunRecord, said: Scored) -> Call | str | None:
+    """None while it has not seen enough runs of the station; why, where it gives no number though it should."""
+    outlook = [] if said.outlook is None else [float(value) for value in said.outlook[0]]
+    score = float(said.score[0])
+    p_fail = outlook[1] if len(outlook) > 1 else math.nan
+    if math.isnan(score) or math.isnan(p_fail):
+        measured = any(not math.isnan(run.row.get(column, math.nan)) for column in detector.channels)
+        return "it gives no number where it should" if measured and said.warm >= 1.0 else None
+    interval = outlook[2:] if len(outlook) == WITH_INTERVAL and not any(map(math.isnan, outlook[2:])) else [None, None]
+    return Call(
+        model=detector.name,
+        version=detector.version,
+        p_fail=p_fail,
+        low=interval[0],
+        high=interval[1],
+        beyond=score >= 1.0,
+        because=_because(detector, said),
+    )
+
+
+def _because(detector: Detector, said: Scored) -> Mapping[str, float]:
+    parts = np.nan_to_num(said.contributions[0].astype(np.float64))
+    total = float(parts.sum())
+    steps: dict[str, float] = {}
+    for at in np.flatnonzero(parts > 0.0):
+        column = detector.channels[at]
+        step = step_of(column) or column
+        steps[step] = steps.get(step, 0.0) + float(parts[at]) / total
+    top = sorted(steps, key=lambda step: (-steps[step], step))[:TOP]
+    return {step: round(steps[step], 4) for step in top}

@@ -1,0 +1,101 @@
+"""The test benches of one edge while a batch is worked on: records are found, made, and let go within their bounds."""
+
+from typing import TypeVar
+
+from stream.alarms import Notice
+from stream.benches.records import (
+    MOST_OPEN,
+    MOST_OVER,
+    MOST_PROCEDURES,
+    MOST_STATIONS,
+    ProcedureRecord,
+    RunRecord,
+    StationRecord,
+)
+from stream.benches.stored import key
+from stream.draft import Draft, Occasion
+
+_Named = TypeVar("_Named", StationRecord, ProcedureRecord)
+
+
+class Floor:
+    """Hands out working copies; whoever asks for one changes it."""
+
+    def __init__(self, at: Occasion, draft: Draft) -> None:
+        self.at = at
+        self._draft = draft
+        self._benches = draft.floor(at.edge)
+
+    def run(self, name: str) -> RunRecord | None:
+        """A run that is remembered."""
+        known = self._benches.runs.get(name)
+        if known is not None and self._draft.touched(key("run", self.at.edge, name)):
+            known = self._benches.runs[name] = known.fork()
+        return known
+
+    def new_run(self, name: str, record: RunRecord) -> None:
+        """Remember a run."""
+        self._draft.touched(key("run", self.at.edge, name))
+        self._benches.runs[name] = record
+
+    def open(self, station: str | None = None) -> list[str]:
+        """Runs that are not over, the one longest unheard first; those of one station, or all."""
+        runs = self._benches.runs.items()
+        found = [(run.heard_ns, name) for name, run in runs if not run.over and station in {None, run.station}]
+        return [name for _, name in sorted(found)]
+
+    def too_many(self, newest: str) -> list[str]:
+        """Open runs beyond the bound, the newest not among them."""
+        return [name for name in self.open() if name != newest][: -(MOST_OPEN - 1)]
+
+    def forget(self) -> None:
+        """Let go of runs that are over and beyond the bound, those longest unheard."""
+        over = sorted((run.heard_ns, name) for name, run in self._benches.runs.items() if run.over)
+        for _, name in over[:-MOST_OVER]:
+            del self._benches.runs[name]
+            self._draft.touched(key("run", self.at.edge, name))
+
+    def look(self, name: str) -> RunRecord | None:
+        """A run to be read only."""
+        return self._benches.runs.get(name)
+
+    def station(self, name: str) -> StationRecord:
+        """A station, which is heard of now; an unknown one starts anew."""
+        return self._heard("station", name, self._benches.stations, StationRecord, MOST_STATIONS)
+
+    def procedure(self, name: str) -> ProcedureRecord:
+        """A procedure, which is heard of now; an unknown one starts anew."""
+        return self._heard("procedure", name, self._benches.procedures, ProcedureRecord, MOST_PROCEDURES)
+
+    def known_station(self, name: str) -> StationRecord | None:
+        """A station to be read only."""
+        return self._benches.stations.get(name)
+
+    def known_procedure(self, name: str) -> ProcedureRecord | None:
+        """A procedure to be read only."""
+        return self._benches.procedures.get(name)
+
+    def _heard(self, kind: str, name: str, records: dict[str, _Named], make: type[_Named], most: int) -> _Named:
+        known = records.get(name)
+        first = self._draft.touched(key(kind, self.at.edge, name))
+        if known is None:
+            known = records[name] = make()
+            known.heard_ns = self._clock_ns
+            self._make_room(kind, records, most)
+        elif first:
+            known = records[name] = known.fork()
+        known.heard_ns = self._clock_ns
+        return known
+
+    @property
+    def _clock_ns(self) -> int:
+        return self._draft.edge(self.at.edge).clock_ns
+
+    def _make_room(self, kind: str, records: dict[str, _Named], most: int) -> None:
+        for _, name in sorted((record.heard_ns, name) for name, record in records.items())[:-most]:
+            del records[name]
+            self._draft.touched(key(kind, self.at.edge, name))
+            edge = self._draft.edge(self.at.edge)
+            facts = {"what": f"more than {most} {kind}s of test benches: the one longest unheard is forgotten"}
+            self._draft.panel(self.at).raise_(Notice("crowded", "crowded", edge.clock_ns, facts), edge.clock_ns)
+            edge.event("crowded")
