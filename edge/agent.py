@@ -78,7 +78,16 @@ class Agent:
             for source, settings in self._sources
             if not (source.acknowledged or isinstance(settings, ReplaySource))
         ]
-        self._outbox = Outbox(log, config, clock=self._clock, rng=self._rng, lines=lines, failed=self._fail)
+        self.pressing = threading.Event()  # set when a step's end is on disk: a bench waits for what is made of it
+        self._outbox = Outbox(
+            log,
+            config,
+            clock=self._clock,
+            rng=self._rng,
+            lines=lines,
+            failed=self._fail,
+            pressing=self.pressing.set,
+        )
         self._threads = [
             threading.Thread(target=self._keep, args=(source, settings), name=f"source-{source.name}", daemon=True)
             for source, settings in self._sources

@@ -12,7 +12,7 @@ from edge.linewatch import LineWatch
 from edge.log import LocalLog
 from edge.waiting import WaitingRoom
 from wire.config import Config
-from wire.messages import Event, Gap, Refused, SourceState
+from wire.messages import Event, Gap, Refused, SourceState, StepEnded
 from wire.ports import Arrival, Receipt, Row
 
 _MISFIT = (TypeError, ValueError, OverflowError, AttributeError)  # what packing says of values that are none
@@ -30,6 +30,11 @@ class Grouped(msgspec.Struct, frozen=True):
     def is_empty(self) -> bool:
         """Whether it is no more than a heartbeat."""
         return not (self.receipts or self.group.drafts[0].frames or self.group.drafts[0].events)
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether a bench waits for what is made of it."""
+        return any(isinstance(event, StepEnded) for draft in self.group.drafts for event in draft.events)
 
 
 class Grouping:

@@ -35,7 +35,8 @@ class Outbox:
     `put` queues; it waits while the committer is behind, and raises FullError when the arrival cannot be kept:
     under `refuse` when the log is full, and while the disk is full or the clock is not set for what will be
     delivered again (see WaitingRoom). Each receipt is told once, after its rows are on disk, from the committer's
-    thread. `lines` names the sources whose senders keep nothing: their outages become gaps.
+    thread. `lines` names the sources whose senders keep nothing: their outages become gaps. `pressing` is called when a
+    step's end is on disk, as a bench waits for what is made of it.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Outbox:
         rng: random.Random | None = None,
         lines: Iterable[str] = (),
         failed: Callable[[str], None] = lambda _: None,
+        pressing: Callable[[], None] = lambda: None,
         bound_bytes: int = BOUND_BYTES,
     ) -> None:
         self._log = log
@@ -55,6 +57,7 @@ class Outbox:
         self._rng = rng or random.Random()
         self._lines = frozenset(lines)
         self._failed = failed
+        self._pressing = pressing
         self._room = WaitingRoom(clock=self._clock, bound_bytes=bound_bytes)
         self._tell_ns = 0
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
@@ -117,6 +120,8 @@ class Outbox:
         grouped = self._grouping.take(self._room, until_ns=due_ns)
         # A heartbeat would take the last room of a log that may let nothing give way.
         if (grouped.is_empty and self._log.room_bytes == 0) or self._write(self._told(grouped.group)):
+            if grouped.is_pressing:
+                self._pressing()
             _tell(grouped.receipts)
         else:
             logger.error("stopped while the disk refused writes: %d rows are lost", grouped.rows)

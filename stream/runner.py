@@ -14,8 +14,10 @@ from stream.calendar import Calendar
 from stream.core import Core
 from stream.herald import Herald, Wanted, change
 from stream.state import CoreState
-from wire.messages import NS_PER_S, Tick
-from wire.ports import Entry, FullError, Inbox, InputLog
+from wire.messages import NS_PER_S, Advice, Tick
+from wire.ports import Entry, FullError, Inbox, InputLog, Returns
+
+STOP_S = 0.1  # a stop is heard within
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +81,10 @@ class BoxRunner:
         clock_ns: Callable[[], int],
         pauses: Pauses | None = None,
         wanted: Callable[[], Sequence[Wanted]] = tuple,
+        returns: Returns | None = None,
+        pressing: threading.Event | None = None,
     ) -> None:
+        """`pressing` is set when something is in the log that a bench waits for: then there is no rest."""
         self._log = input_log
         self._inbox = inbox
         self._store = store
@@ -91,6 +96,8 @@ class BoxRunner:
         self._state_bytes = 0  # of the newest commit
         self._calendar = Calendar()
         self._wanted = wanted
+        self._returns = returns
+        self._pressing = pressing or threading.Event()
         self._herald = Herald()
         self._pinned: tuple[str, ...] = ()
         self.health = RunnerHealth()  # replaced whole, so any thread may read it
@@ -103,6 +110,7 @@ class BoxRunner:
             self._calendar = Calendar(self._core.clock_ns(state))
             self._note(state=RunnerState.READING, pos=pos)
             while not stop.is_set():
+                self._pressing.clear()
                 entries = self._log.read(pos, limit=self._pauses.limit, wait_s=self._pauses.wait_s)
                 if entries:
                     state = self._take(state, entries, stop)
@@ -151,6 +159,8 @@ class BoxRunner:
         )
         if not self._stored(commit, stop):
             return state
+        if self._returns is not None:
+            self._returns.give([outcome for outcome in outcomes.outcomes if isinstance(outcome, Advice)])
         self._pinned = ()
         self._state_bytes = sum(map(len, commit.state.values()))
         self._log.confirm(commit.cursor)
@@ -195,7 +205,14 @@ class BoxRunner:
         ):
             self._tick_due_ns = now_ns + tick_ns
             self._tick(now_ns)
-        stop.wait(self._pauses.after(self._state_bytes))
+        self._pause(self._pauses.after(self._state_bytes), stop)
+
+    def _pause(self, pause_s: float, stop: threading.Event) -> None:
+        """Rest until more inputs come together, in slices in which a bench that waits is heard."""
+        until_s = time.monotonic() + pause_s
+        while not stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
+            if self._pressing.wait(min(left_s, STOP_S)):
+                return
 
     def _swap(self, state: CoreState, *, at_end: bool) -> None:
         """Write what is wanted of models and not yet in force; it comes to pass where it stands among the inputs."""

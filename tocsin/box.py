@@ -76,6 +76,7 @@ class Box:
 
     def serve(self, *, token: str | None = None) -> str:
         """Serve the page and the API until the box is left; returns their address."""
+        assert self._agent is not None
         try:
             console = Console(
                 self._store,
@@ -87,6 +88,9 @@ class Box:
                 rule_of=self.config.device,
                 models=Registry.open(self._models),
                 catalogue=catalogued(self._loaded, self._store),
+                procedure_of=self.config.procedure,
+                intake=self._agent.outbox,
+                waiting=self._agent.returns,
             )
             self._stack.enter_context(console)
         except (ConsoleError, RegistryError) as error:
@@ -155,6 +159,8 @@ class Box:
             core=core,
             clock_ns=time.time_ns,
             wanted=lambda: models.wanted,
+            returns=self._agent.returns,
+            pressing=self._agent.pressing,
         )
         thread = threading.Thread(target=self._score, args=(self._runner,), name="runner")
         thread.start()

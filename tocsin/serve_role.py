@@ -69,6 +69,7 @@ def serve(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Pro
             site=loaded.config.site,
             status=status.status,
             rule_of=loaded.config.device,
+            procedure_of=loaded.config.procedure,
             models=Registry.open(models_url(loaded)),
             catalogue=catalogued(loaded, reader),
         )

@@ -12,7 +12,18 @@ from edge.log import LocalLog
 from edge.outbox import Outbox
 from wire.config import Channel, Config, DeviceRule, EdgeSettings, WhenFull
 from wire.envelope import unpack_input
-from wire.messages import NS_PER_S, Batch, Gap, OutboxState, Redelivered, Refused, SourceState, SourceStatus
+from wire.messages import (
+    NS_PER_S,
+    Batch,
+    Gap,
+    Measured,
+    OutboxState,
+    Redelivered,
+    Refused,
+    SourceState,
+    SourceStatus,
+    StepEnded,
+)
 from wire.ports import Arrival, FullError, Receipt, Row
 
 NOW = 1_790_000_000 * NS_PER_S
@@ -372,3 +383,16 @@ def test_a_damaged_log_is_told_to_who_runs_the_edge(log: LocalLog, caplog: pytes
             outbox.put(Arrival("s", [row(1.0)]))
     assert "no such table: lane" in reasons[0]
     assert "cannot go on" in caplog.text
+
+
+def test_a_step_that_ended_is_pressing_once_it_is_on_disk_and_a_reading_is_not(log: LocalLog) -> None:
+    told, pressed = Told(), list[int]()
+    with Outbox(log, Config(), pressing=lambda: pressed.append(len(batches(log)))) as outbox:
+        outbox.put(Arrival("mqtt-1", rows=[row(1.0)], receipt=Receipt(b"1", told.done)))
+        assert told.reaches(1)
+        assert pressed == []
+        events = (Measured("r1", "S1", "torque", 3.0), StepEnded("r1", "S1"))
+        outbox.put(Arrival("http", events=events, receipt=Receipt(b"2", told.done)))
+        assert told.reaches(2)
+    assert len(pressed) == 1
+    assert pressed[0] >= 2

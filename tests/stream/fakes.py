@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from store.port import Commit, CommitRefusedError, Resume, StoreFullError
 from stream.core import Core, Outcomes
 from stream.inputs import Item
 from stream.state import CoreState
 from wire.envelope import pack
-from wire.messages import Batch, Input
+from wire.messages import Advice, Batch, Input, Origin
 from wire.ports import Entry, Wish
 
 
@@ -93,3 +95,26 @@ class Stumbling(Core):
             msg = "stumbled"
             raise ZeroDivisionError(msg)
         return super().step(state, inputs)
+
+
+class Advising(Core):
+    """A core that advises once for each batch."""
+
+    def step(self, state: CoreState, inputs: Sequence[tuple[int, Item]]) -> tuple[CoreState, Outcomes]:
+        after, found = super().step(state, inputs)
+        said = [
+            Advice(Origin(b.edge, b.log, b.seq), b.edge, "r1", f"S{b.seq}", 0.5, stop=False, t_ns=1)
+            for b in found.accepted
+        ]
+        return after, msgspec.structs.replace(found, outcomes=[*found.outcomes, *said])
+
+
+class Given:
+    """Implements wire.ports.Returns: notes each advice, and how many commits the store had by then."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.advice: list[tuple[str, int]] = []
+
+    def give(self, advice: Sequence[Advice]) -> None:
+        self.advice += [(one.step, len(self._store.commits)) for one in advice]

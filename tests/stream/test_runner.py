@@ -3,6 +3,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.log import LocalLog
@@ -11,7 +12,7 @@ from store.port import Commit
 from stream.core import Core
 from stream.detectors import Shelf
 from stream.runner import BoxRunner, Pauses, RunnerState
-from tests.stream.fakes import MemoryLog, MemoryStore, Refusing, Stumbling
+from tests.stream.fakes import Advising, Given, MemoryLog, MemoryStore, Refusing, Stumbling
 from tests.stream.plant import T0, Distance, S, batch, core, frame
 from wire.config import Config, EdgeSettings
 from wire.envelope import pack
@@ -249,3 +250,35 @@ def test_with_the_real_log_and_store_a_reading_comes_to_a_score_and_an_answer(tm
         assert runner.health.pos == pos
         assert [letter.reason for letter in store.dead()] == ["no device 'pump-1' of edge 'hall' is known"]
         assert store.resume().cursor == pos
+
+
+def test_advice_goes_back_once_it_is_stored_and_not_before(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, logger="stream.runner")
+    log, stop = MemoryLog(), threading.Event()
+    store = MemoryStore(full=2, seen=_until(20, stop))
+    for body in _batches(20):
+        log.add(body)
+    given = Given(store)
+    advising = Advising(Config(), Shelf([Distance()]))
+    BoxRunner(log, inbox=log, store=store, core=advising, clock_ns=lambda: T0, pauses=FAST, returns=given).run(stop)
+    assert [step for step, _ in given.advice] == [f"S{seq}" for seq in range(1, 21)]
+    assert [commits for _, commits in given.advice] == [1] * 8 + [2] * 8 + [3] * 4
+
+
+def test_a_bench_that_waits_ends_the_rest_of_the_runner() -> None:
+    log, stop, pressing = MemoryLog(), threading.Event(), threading.Event()
+    log.add(_batches(1)[0])
+
+    def seen(store: MemoryStore) -> None:
+        if len(store.commits) == 2:
+            stop.set()
+            return
+        log.add(_batches(1, start=2)[0])
+        pressing.set()
+
+    endless = msgspec.structs.replace(FAST, group_s=1e6, longest_s=1e6)
+    store = MemoryStore(seen=seen)
+    BoxRunner(log, inbox=log, store=store, core=core(), clock_ns=lambda: T0, pauses=endless, pressing=pressing).run(
+        stop
+    )
+    assert _seqs(store.commits) == [1, 2]
