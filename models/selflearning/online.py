@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from models.contract import F64, LARGEST, Job, Scored, Task
+from models.contract import F64, LARGEST, Bools, Job, Scored, Task
 from models.decide import DEFAULT
+from models.selflearning.lines import matched
 from models.selflearning.memory import BLOCK, Memory, size
 from models.selflearning.verdict import WARM_ROWS, judge, shares
 
@@ -90,12 +91,12 @@ def _flat(memory: Memory) -> F64:
     return np.ascontiguousarray(memory.vectors.T).reshape(-1)
 
 
-class _Pages(msgspec.Struct):
-    """What is written down while blocks are judged, (places, ..., groups)."""
+class _Pages(msgspec.Struct, frozen=True):
+    """What is written down while blocks are judged, (groups, places, ...)."""
 
     score: F64
     share: F64
-    drift: F64
+    drift: Bools
 
 
 def _advance(jobs: Sequence[Job], channels: int) -> list[Scored]:
@@ -103,31 +104,26 @@ def _advance(jobs: Sequence[Job], channels: int) -> list[Scored]:
     memory = _memory([job.state for job in jobs], channels)
     lengths = np.array([len(job.t_ns) for job in jobs])
     start = memory["filled"][::groups].astype(np.int64)
-    longest = int(lengths.max(initial=0))
-    rows, skipped = _laid(jobs, memory, longest, groups)
+    rows, skipped = _laid(jobs, memory, int(lengths.max(initial=0)), groups)
     learns = np.repeat(np.array([job.learn for job in jobs]), groups)
-    shape = (longest, len(jobs) * groups)
-    pages = _Pages(score=np.full(shape, np.nan), share=np.zeros((longest, width, shape[1])), drift=np.zeros(shape))
+    pages = _Pages(score=np.empty_like(skipped), share=np.empty_like(rows), drift=np.zeros(skipped.shape, np.bool_))
     done = np.zeros(len(jobs), dtype=np.int64)  # rows taken
     while (left := lengths - done).any():
         # All open blocks are filled as far as rows reach, judged, and closed where full.
         fits = np.minimum(left, BLOCK - start)
         active = np.repeat(fits > 0, groups)
-        devices = np.flatnonzero(active)
-        part = memory if active.all() else Memory(np.ascontiguousarray(memory.vectors[:, devices]), width)
-        first, take = np.repeat(start, groups)[devices], np.repeat(fits, groups)[devices]
-        source = np.repeat(done, groups)[devices]
-        for step in range(int(take.max())):
-            on = np.flatnonzero(take > step)
-            part["rows"][first[on] + step, :, on] = rows[source[on] + step, :, devices[on]]
-            part["skipped"][first[on] + step, on] = skipped[source[on] + step, devices[on]]
+        everyone, devices = bool(active.all()), np.flatnonzero(active)
+        part = memory if everyone else Memory(np.ascontiguousarray(memory.vectors[:, devices]), width)
+        source, first, take = (np.repeat(each, groups)[devices] for each in (done, start, fits))
+        lines = matched(devices, source, first, take, everyone=everyone)
+        lines.fill(part["rows"], rows)
+        lines.fill(part["skipped"], skipped)
         part["filled"][:] = first + take
         score, share = judge(part, learns[devices])
-        for step in range(int(take.max())):
-            on = np.flatnonzero(take > step)
-            pages.score[source[on] + step, devices[on]] = score[first[on] + step, on]
-            pages.share[source[on] + step, :, devices[on]] = share[first[on] + step, :, on]
-            pages.drift[source[on] + step, devices[on]] = part["drifting"][on]
+        lines.keep(pages.score, score)
+        lines.keep(pages.share, share)
+        if (drifting := part["drifting"] > 0).any():
+            lines.keep(pages.drift, np.broadcast_to(drifting, score.shape))
         if part is not memory:
             memory.vectors[:, devices] = part.vectors
         start = np.where(fits > 0, (start + fits) % BLOCK, start)
@@ -141,36 +137,34 @@ def _scored(jobs: Sequence[Job], memory: Memory, pages: _Pages, groups: int) -> 
     warm = np.minimum(memory["count"].max(axis=0) / WARM_ROWS, 1.0)
     for at, job in enumerate(jobs):
         k, mine = len(job.t_ns), slice(at * groups, (at + 1) * groups)
-        parts = pages.score[:k, mine]  # one a group
+        parts = pages.score[mine, :k]  # one a group
         heard = np.where(np.isnan(parts), -1.0, parts)
-        score = np.minimum(heard.max(axis=1), LARGEST)
+        score = np.minimum(heard.max(axis=0), LARGEST)
         known = np.where(score >= 0, score, np.nan)
-        share = pages.share[:k, :, mine]
-        share = share[:, :, 0] if groups == 1 else shares(np.maximum(heard, 0.0)[..., None])[..., 0]
+        share = pages.share[at, :k] if groups == 1 else shares(np.maximum(heard.T, 0.0)[..., None])[..., 0]
         out.append(
             Scored(
                 state=vectors[mine].reshape(-1) if job.learn else job.state.copy(),
                 score=known.astype(np.float32),
                 contributions=(share * np.maximum(score, 0.0)[:, None]).astype(np.float32),
                 warm=float(warm[mine].max()),
-                drift=pages.drift[:k, mine].max(axis=1) > 0.0,
+                drift=np.any(pages.drift[mine, :k], axis=0),
             )
         )
     return out
 
 
 def _laid(jobs: Sequence[Job], memory: Memory, longest: int, groups: int) -> tuple[F64, F64]:
-    """Rows (longest, width, D) with what is off as missing, and grid rows skipped before each (longest, D)."""
-    width = memory.channels
-    rows = np.full((longest, width, len(jobs) * groups), np.nan)
-    skipped = np.zeros((longest, len(jobs) * groups))
+    """Rows (D, longest, width) with what is off as missing, and grid rows skipped before each (D, longest)."""
+    rows = np.empty((len(jobs) * groups, longest, memory.channels))
+    skipped = np.empty(rows.shape[:2])
     for at, job in enumerate(jobs):
         k = len(job.t_ns)
         if not k:
             continue
         mine = slice(at * groups, (at + 1) * groups)
         values = np.where(job.running[:, None] & np.isfinite(job.rows), job.rows, np.nan)
-        rows[:k, :, mine] = values[:, :, None] if groups == 1 else values[:, None, :]
+        rows[mine, :k] = values if groups == 1 else values.T[:, :, None]
         last = memory["last_ns"][at * groups]
         every = memory["every_ns"][at * groups]
         t = job.t_ns.astype(np.float64)
@@ -178,7 +172,7 @@ def _laid(jobs: Sequence[Job], memory: Memory, longest: int, groups: int) -> tup
         usual = np.minimum.accumulate(np.where(steps > 0, steps, np.inf))
         usual = np.minimum(usual, every or np.inf)
         missed = np.floor(steps / usual + 0.5) - 1.0
-        skipped[:k, mine] = np.where(missed > GAP_ROWS, missed, 0.0)[:, None]
+        skipped[mine, :k] = np.where(missed > GAP_ROWS, missed, 0.0)
         memory["last_ns"][mine] = t[-1]
         memory["every_ns"][mine] = usual[-1] if np.isfinite(usual[-1]) else 0.0
     return rows, skipped

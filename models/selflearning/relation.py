@@ -1,50 +1,71 @@
 """How channels go together: what each should be, given all the others.
 
-Sums run channel by channel in a fixed order: the bits of a device must not depend on the company it is computed in.
+The last axis are lanes (devices, or bands of devices), computed side by side: matrices are (c, c, lanes), vectors
+(..., c, lanes). Sums run channel by channel in a fixed order: the bits of a device must not depend on the company it
+is computed in.
 """
+
+from functools import cache
 
 import numpy as np
 
-from models.contract import F64, Bools
+from models.contract import F64, I64, Bools
 
 CLOSEST = 0.999  # channels are never taken to be closer than this, or rounding would look like a fault
 SMALLEST = 1e-12
 
 
-def unpacked(packed: F64, channels: int) -> F64:
-    """Symmetric matrices (bands, c, c, D) from their upper halves (bands, c (c + 1) / 2, D)."""
+@cache
+def pairs(channels: int) -> tuple[I64, I64]:
+    """Both channels of each entry of an upper half, c (c + 1) / 2 of them."""
     i, j = np.triu_indices(channels)
-    out = np.empty((packed.shape[0], channels, channels, packed.shape[2]))
-    out[:, i, j] = packed
-    out[:, j, i] = packed
+    return i, j
+
+
+@cache
+def _places(channels: int) -> I64:
+    """Where each entry of a full matrix stands in its upper half."""
+    i, j = pairs(channels)
+    out = np.empty((channels, channels), dtype=np.int64)
+    out[i, j] = out[j, i] = np.arange(len(i))
     return out
 
 
-def packed(full: F64) -> F64:
-    """The upper halves of symmetric matrices."""
-    i, j = np.triu_indices(full.shape[1])
-    return full[:, i, j]
+def unpacked(packed: F64, channels: int) -> F64:
+    """Symmetric matrices from their upper halves (c (c + 1) / 2, lanes)."""
+    return packed.take(_places(channels), axis=0)
+
+
+def products(weighted: F64, vector: F64) -> F64:
+    """Sums over the rows of the products of any two channels, (c (c + 1) / 2, lanes)."""
+    c, at = vector.shape[1], 0
+    out = np.empty((len(pairs(c)[0]), vector.shape[2]))
+    for i in range(c):
+        np.einsum("nx,njx->jx", weighted[:, i], vector[:, i:], out=out[at : at + c - i])
+        at += c - i
+    return out
 
 
 def times(matrix: F64, vector: F64) -> F64:
-    """Matrix (..., c, c, D) times vector (..., c, D)."""
-    out: F64 = matrix[..., :, 0, :] * vector[..., 0:1, :]
-    for j in range(1, vector.shape[-2]):
-        out += matrix[..., :, j, :] * vector[..., j : j + 1, :]
+    """Symmetric matrix, or some columns of it, times vector."""
+    if vector.shape[-1] == 1:  # of a single lane a sum over channels could be regrouped
+        return times(np.repeat(matrix, 2, axis=-1), np.repeat(vector, 2, axis=-1))[..., :1]
+    out: F64 = np.einsum("jix,...jx->...ix", matrix, vector)
     return out
 
 
 def inverse(matrix: F64) -> F64:
-    """Inverse of symmetric positive definite matrices (bands, c, c, D) by sweeping one channel after the other."""
+    """Inverse of symmetric positive definite matrices by sweeping one channel after the other."""
     a = matrix.copy()
-    for k in range(a.shape[1]):
-        pivot = np.maximum(a[:, k, k], SMALLEST)
-        row = a[:, k] / pivot[:, None]
-        a -= a[:, :, k, None] * row[:, None]
+    outer = np.empty_like(a)
+    for k in range(len(a)):
+        pivot = np.maximum(a[k, k], SMALLEST)
+        row = a[k] / pivot
+        a -= np.multiply(a[:, k, None], row, out=outer)
+        a[k] = row
         a[:, k] = row
-        a[:, :, k] = row
-        a[:, k, k] = -1.0 / pivot
-    return -a
+        a[k, k] = -1.0 / pivot
+    return np.negative(a, out=a)
 
 
 def imputed(precision: F64, vector: F64, missing: Bools) -> F64:
@@ -53,6 +74,6 @@ def imputed(precision: F64, vector: F64, missing: Bools) -> F64:
     for _ in range(2):
         for i in range(out.shape[-2]):
             if missing[..., i, :].any():
-                pull = times(precision[..., i : i + 1, :, :], out)[..., 0, :] / precision[..., i, i, :]
+                pull = times(precision[:, i : i + 1], out)[..., 0, :] / precision[i, i]
                 out[..., i, :] -= np.where(missing[..., i, :], pull, 0.0)
     return out

@@ -81,7 +81,7 @@ def at_rest(memory: Memory, trail: Trail, spread: F64) -> Bools:
         return still
     usual = memory["normal"][1]
     known = (memory["count"] >= KNOWN_ROWS) & (memory["unit"] > 0)
-    calm = (trail.restless[:, 0] < CALM * usual) & (trail.restless[:, 1] < CALMER * usual) & ~trail.missing & known
+    calm = (trail.restless[0] < CALM * usual) & (trail.restless[1] < CALMER * usual) & ~trail.missing & known
     calm &= np.abs(trail.jump) < SMALL * spread
     still[:] = calm.sum(axis=1) >= MOST * memory.channels
     return still
@@ -106,12 +106,11 @@ def after_rest(memory: Memory, left: F64, rest: Bools) -> F64:
 
 def learn(memory: Memory, trail: Trail, fresh: F64, stood: Bools) -> None:
     """Widen the usual ranges by what a settled block showed; what lasts becomes usual in the end in any case."""
-    level = np.concatenate([trail.first[None], trail.level[:-1, 0]]) + trail.kept
     pace = np.where(fresh[-1] > 0, np.minimum(1.0, LASTING * BLOCK / (memory["count"] + BLOCK)), 1.0)
     pace = np.where(stood, 0.0, pace)
     low, high = memory["range"]
-    lowest = np.where(trail.missing, np.inf, level).min(axis=0)
-    highest = np.where(trail.missing, -np.inf, level).max(axis=0)
+    lowest = (np.where(trail.missing, np.inf, trail.fed) if trail.missed else trail.fed).min(axis=0)
+    highest = (np.where(trail.missing, -np.inf, trail.fed) if trail.missed else trail.fed).max(axis=0)
     lower, higher = lowest < low, highest > high
     memory["range"] = np.stack(
         [

@@ -13,38 +13,49 @@ HALF = 6.0  # ... half of it after so many epochs, then falling with their root
 STEP = 1.4  # growth of the largest at one raise
 PATIENCE = 1.2  # growth of experience from one raise of the largest to the next
 MEMORY_ROWS = 1e6  # rows after which the largest is forgotten
+_EACH = 1.0 / (EPOCHS * BLOCK)  # of an epoch a row is so much
+_FADING = 1.0 - np.minimum(EPOCHS * BLOCK / MEMORY_ROWS, 0.1)
+_DOUBTS = np.array([DOUBT[SETTLED], DOUBT[FRESH]])[:, None, None, None]
 
 
 def epochs(memory: Memory) -> F64:
     """Epochs seen, settled and fresh, (2, BANDS, c, D)."""
-    fresh = np.minimum(memory["fresh_rows"], memory["count"])
-    return np.stack([memory["count"] - fresh, fresh])[:, None] / (EPOCHS * BLOCK)
+    rows = np.empty((2, *memory["count"].shape))
+    np.minimum(memory["fresh_rows"], memory["count"], out=rows[FRESH])
+    np.subtract(memory["count"], rows[FRESH], out=rows[SETTLED])
+    return rows[:, None] * _EACH
 
 
-def limits(memory: Memory) -> F64:
-    """The oddness that counts as 1.0, settled and fresh (2, BANDS, c, D); honestly wide while little is seen."""
-    top: F64 = MARGIN * np.maximum(memory["peak"], LOWEST)
-    seen = epochs(memory)
-    for context, doubt in DOUBT.items():
-        top[context] *= 1.0 + doubt / (1.0 + np.sqrt(seen[context] / HALF))
-    return top
+def limits(memory: Memory, seen: F64) -> F64:
+    """The oddness that counts as 1.0, settled and fresh (2, BANDS, c, D); honestly wide while few epochs were seen."""
+    wide = np.sqrt(seen / HALF)
+    wide += 1.0
+    np.divide(_DOUBTS, wide, out=wide)
+    wide += 1.0
+    wide *= MARGIN * np.maximum(memory["peak"], LOWEST)
+    return wide
 
 
-def learn(memory: Memory, context: int, largest: F64, limit: F64, stands: Bools, *, mine: Bools) -> None:
+def learn(memory: Memory, context: int, largest: F64, verdict: tuple[F64, F64, Bools], mine: Bools) -> None:
     """Take the largest oddness of a block, (BANDS, c, D), for the devices (D) that are in this context.
 
-    What still `stands` over its limit must wait.
+    `verdict`: epochs seen before it, limits, and what still stands over its limit, which must wait.
 
     The largest that is normal may be raised by two fifths once while experience grows by a fifth: a load step that
     comes again is learnt, but what grows steadily is not swallowed, and a wild value does not blind.
     """
-    epoch, peak, raised = (memory[name][context] for name in ("epoch", "peak", "raised"))
-    epoch[...] = np.where(mine, np.where(stands, 0.0, np.maximum(epoch, np.minimum(largest, limit))), epoch)
-    over = mine & (memory["blocks"] % EPOCHS == 0) & (epoch > 0)
-    now = epochs(memory)[context] + 1.0
-    higher = over & (epoch > np.maximum(peak, LOWEST)) & (now >= raised * PATIENCE)
-    faded = peak * (1.0 - np.minimum(EPOCHS * BLOCK / MEMORY_ROWS, 0.1))
-    raised_peak = np.minimum(epoch, STEP * np.maximum(peak, LOWEST))
-    peak[...] = np.where(higher, raised_peak, np.where(over, faded, peak))
-    raised[...] = np.where(higher, now, raised)
-    epoch[...] = np.where(over, 0.0, epoch)
+    seen, limit, stands = verdict
+    running = memory["epoch"][context]
+    here = np.maximum(running, np.minimum(largest, limit))
+    running[...] = np.where(mine, np.where(stands, 0.0, here), running)
+    ends = memory["blocks"] % EPOCHS[:, 0] == 0
+    due = np.flatnonzero(ends.any(axis=1))
+    epoch, peak, raised = (memory[name][context][due] for name in ("epoch", "peak", "raised"))
+    over = mine & ends[due, None] & (epoch > 0)
+    now = seen[due] + 1.0
+    usual = np.maximum(peak, LOWEST[due])
+    higher = over & (epoch > usual) & (now >= raised * PATIENCE)
+    faded = peak * _FADING[due]
+    memory["peak"][context, due] = np.where(higher, np.minimum(epoch, STEP * usual), np.where(over, faded, peak))
+    memory["raised"][context, due] = np.where(higher, now, raised)
+    memory["epoch"][context, due] = np.where(over, 0.0, epoch)

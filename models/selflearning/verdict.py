@@ -5,53 +5,53 @@ import numpy as np
 
 from models.contract import F64, I64, Bools
 from models.selflearning import normal, starts, tails
+from models.selflearning.bands import Asked, Odd, look
 from models.selflearning.cascade import WAITING, Trail, run
 from models.selflearning.memory import BAND_SPANS, BLOCK, FRESH, LEVELS, SETTLED, Memory
-from models.selflearning.relation import imputed, times
 
 WARM_ROWS = 192.0
 LOOKS = 6.0  # spans of a band seen before it is judged
 TRUSTED_ROWS = 64.0  # rows after which oddness means anything
 STILL_ROWS = 64.0  # a channel that did not move for so long is taken to be coarse
 LARGEST = 1e300
-LOOK = 0.5  # independent looks of a span, for what follows one another is alike
 SUSPECT = (
     0.5  # from this share of its limit on, what a band shows is hardly learnt: a ramp must not teach its own limit
 )
 STRANGER = 4.0  # limits are so much wider where most channels have never been
-HUBER = 2.0  # spreads beyond which a row counts for less in what is learnt
 COARSE = 0.3  # of the first step of a channel that stood still at first
 _SPANS = np.array(BAND_SPANS, dtype=np.float64)[:, None, None]
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a block came to: (BLOCK, ..., D) unless said otherwise."""
+    """What a block came to."""
 
-    score: F64
-    share: F64  # of each channel
-    shown: F64  # bands
-    odd: F64  # bands
-    ratio: F64  # odd by limit, where judged
+    score: F64  # (rows, D)
+    share: F64  # of each channel (rows, c, D)
+    odd: Odd
+    seen: F64  # epochs before, (2, BANDS, c, D)
     limit: F64  # (2, BANDS, c, D)
-    fresh: F64  # how long each row still counts as just started, ns
-    rest: Bools  # most channels stand still
+    fresh: F64  # how long each row still counts as just started, ns (rows, D)
+    rest: Bools  # most channels stand still (rows, D)
     slowest: F64  # spreads of the slowest bands, (2, c, D)
 
     def take(self, devices: I64) -> "Verdict":
         """The same for some of the devices."""
-        return Verdict(*(getattr(self, name)[..., devices] for name in self.__struct_fields__))
+        parts = {name: getattr(self, name)[..., devices] for name in self.__struct_fields__ if name != "odd"}
+        return Verdict(odd=self.odd.take(devices), **parts)
 
 
 def judge(memory: Memory, learns: Bools) -> tuple[F64, F64]:
     """Score the open block (rows, D) with each channel's share (rows, c, D), and close it where it is full."""
-    unfilled = np.arange(BLOCK)[:, None] >= memory["filled"]
-    memory["rows"] = np.where(unfilled[:, None], memory["rows"][0], memory["rows"])
-    memory["skipped"] = np.where(unfilled, 0.0, memory["skipped"])
+    if memory["filled"].min() < BLOCK:
+        unfilled = np.arange(BLOCK)[:, None] >= memory["filled"]
+        memory["rows"] = np.where(unfilled[:, None], memory["rows"][0], memory["rows"])
+        memory["skipped"] = np.where(unfilled, 0.0, memory["skipped"])
     form = normal.shape(memory)
-    limit = tails.limits(memory)
+    seen = tails.epochs(memory)
+    limit = tails.limits(memory, seen)
     fresh = starts.after_absence(memory)
-    trail = run(memory, form.spread[0], form.precision[0], limit[SETTLED, 0], fresh > 0)
-    verdict = _verdict(memory, form, limit, trail, fresh)
+    trail = run(memory, form.spread[:, 0], form.precision[:, :, 0], limit[SETTLED, 0], fresh > 0)
+    verdict = _verdict(memory, form, (seen, limit), trail, fresh)
     full = np.flatnonzero(memory["filled"] >= BLOCK)
     if full.size == memory.vectors.shape[1]:
         _close(memory, trail, verdict, learns)
@@ -62,50 +62,45 @@ def judge(memory: Memory, learns: Bools) -> tuple[F64, F64]:
     return verdict.score, verdict.share
 
 
-def _verdict(memory: Memory, form: normal.Shape, limit: F64, trail: Trail, fresh: F64) -> Verdict:
-    shown = normal.bands(memory, trail)
-    odd = _oddness(memory, form, shown, trail)
+def _verdict(memory: Memory, form: normal.Shape, tail: tuple[F64, F64], trail: Trail, fresh: F64) -> Verdict:
+    seen, limit = tail
     count = memory["count"]
-    judged = (count >= LOOKS * _SPANS) & (count >= WARM_ROWS) & (memory["unit"] > 0)
-    seen = np.where(judged & ~trail.missing[:, None], odd, 0.0)
     fresh, elsewhere = starts.after_change(memory, fresh, trail)
-    rest = starts.at_rest(memory, trail, form.spread[0])
+    rest = starts.at_rest(memory, trail, form.spread[:, 0])
     fresh = starts.after_rest(memory, fresh, rest)
-    bound = np.where(fresh[:, None, None] > 0, limit[FRESH], limit[SETTLED])
-    ratio = seen / (bound * np.where(elsewhere, STRANGER, 1.0)[:, None, None])
-    ratio = np.where(rest[:, None, None], 0.0, ratio)
-    by_channel = ratio.max(axis=1)
+    young = fresh > 0
+    asked = Asked(
+        scale=_scale(memory, limit, young, elsewhere),
+        mute=trail.missing | rest[:, None] if trail.missed or rest.any() else None,
+        fresh=young if young.any() else None,
+        whole=memory.open_rows >= BLOCK,
+    )
+    odd = look(memory, trail, form, asked)
+    by_channel = np.sqrt(odd.top)
     mute = trail.missing.all(axis=1) | (count.max(axis=0) < WARM_ROWS) | rest
     return Verdict(
         score=np.where(mute, np.nan, by_channel.max(axis=1)),
         share=shares(by_channel),
-        shown=shown,
-        odd=np.where(trail.missing[:, None] | rest[:, None, None], 0.0, odd),
-        ratio=ratio,
+        odd=odd,
+        seen=seen,
         limit=limit,
         fresh=fresh,
         rest=rest,
-        slowest=form.spread[[LEVELS - 1, -1]],
+        slowest=form.spread[:, [LEVELS - 1, -1]].swapaxes(0, 1),
     )
 
 
-def _oddness(memory: Memory, form: normal.Shape, shown: F64, trail: Trail) -> F64:
-    """How far each band of each channel is from what the others let expect, in its spreads (rows, BANDS, c, D)."""
-    g = shown / form.spread
-    level = g[:, :LEVELS]
-    if trail.missing.any():
-        long = trail.missing[:, None] & (trail.away[:, None] >= _SPANS[:LEVELS] / 4)
-        level = imputed(np.broadcast_to(form.precision, (len(level), *form.precision.shape)), level, long)
-    at = np.arange(level.shape[2])
-    pull = times(form.precision, level)
-    total = level[:, :, 0] * pull[:, :, 0]
-    for c in range(1, level.shape[2]):
-        total += level[:, :, c] * pull[:, :, c]
-    alone = pull * pull / form.precision[:, at, at]
-    # Where the others are where they have never been, what they let expect is uncertain (as in any regression).
-    strange = np.maximum(total[:, :, None] - alone, 0.0) / np.maximum(LOOK * normal.looks(memory), 1.0)
-    g[:, :LEVELS] = np.sqrt(alone / (1.0 + strange))
-    return np.abs(g)
+def _scale(memory: Memory, limit: F64, young: Bools, elsewhere: Bools) -> F64:
+    """One by the square of the limit, 0 where nothing is judged (rows or 1, c, BANDS, D)."""
+    count = memory["count"]
+    judged = (count >= LOOKS * _SPANS) & (count >= WARM_ROWS) & (memory["unit"] > 0)
+    scale = np.where(judged, 1.0 / (limit * limit), 0.0).swapaxes(1, 2)
+    out = np.ascontiguousarray(scale[SETTLED])[None]
+    if young.any():
+        out = np.where(young[:, None, None], scale[FRESH], out)
+    if elsewhere.any():
+        out = out * np.where(elsewhere, 1.0 / (STRANGER * STRANGER), 1.0)[:, None, None]
+    return out
 
 
 def shares(by_channel: F64) -> F64:
@@ -121,8 +116,8 @@ def shares(by_channel: F64) -> F64:
 
 def _close(memory: Memory, trail: Trail, verdict: Verdict, learns: Bools) -> None:
     """Carry the cascade on through a whole block, and learn from it where that is wanted."""
-    memory["level"] = trail.level[-1]
-    memory["restless"] = trail.restless[-1]
+    memory["level"] = trail.level[:, -1]
+    memory["restless"] = trail.restless[:, -1]
     memory["away"] = trail.away[-1]
     memory["filled"] = 0.0
     memory["fresh_ns"] = verdict.fresh[-1]
@@ -139,24 +134,23 @@ def _close(memory: Memory, trail: Trail, verdict: Verdict, learns: Bools) -> Non
 
 
 def _learn(memory: Memory, trail: Trail, verdict: Verdict) -> None:
-    rings = verdict.ratio.max(axis=(0, 2)) >= SUSPECT
+    rings = verdict.odd.most >= SUSPECT * SUSPECT
     ease = np.where(rings, np.where(memory["anchored"] > 0, 0.0, WAITING), 1.0)
     stood: Bools = np.any(verdict.rest, axis=0)
     ease = np.where(stood, 0.0, ease)  # nothing is learnt of a machine that stands
     ease[[LEVELS - 1, -1]] *= memory["anchored"] == 0  # how far the slowest may be from an anchor is settled with it
-    oddest = verdict.odd.max(axis=2) / HUBER
-    weight = 1.0 / np.maximum(1.0, oddest * oddest)
-    normal.learn(memory, trail, verdict.shown, weight, ease)
+    normal.learn(memory, trail, verdict.odd.moment, verdict.odd.square, ease)
     normal.settle(memory, ease[LEVELS - 1], verdict.slowest)
     starts.learn(memory, trail, verdict.fresh, stood)
     fresh = verdict.fresh > 0
     known = (memory["unit"] > 0) & (memory["count"] >= TRUSTED_ROWS)
-    stands = verdict.ratio[-1] >= SUSPECT
+    stands = verdict.odd.last >= SUSPECT * SUSPECT
     stands[[LEVELS - 1, -1]] |= memory["anchored"] > 0
     for context, mine in ((SETTLED, ~fresh), (FRESH, fresh)):
         if mine.any():
-            largest = np.where(known & mine[:, None, None], verdict.odd, 0.0).max(axis=0)
-            tails.learn(memory, context, largest, verdict.limit[context], stands, mine=np.any(mine, axis=0))
+            largest = np.where(known, np.sqrt(verdict.odd.largest[context]), 0.0)
+            tail = (verdict.seen[context], verdict.limit[context], stands)
+            tails.learn(memory, context, largest, tail, np.any(mine, axis=0))
     _bear(memory)
     present = np.where(trail.missing, 0.0, 1.0)
     # While it rings, experience hardly grows: a stage that is not mature must not become so on what is wrong.
