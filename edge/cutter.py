@@ -9,12 +9,13 @@ from edge.lane import Draft
 from edge.roster import Roster
 from edge.tally import Tally
 from wire.config import Config, channel
-from wire.messages import NS_PER_S, Event, Frame
+from wire.messages import NS_PER_S, Event, Frame, RunEvent
 from wire.ports import Arrival, Row
 
 BATCH_BYTES = 1_000_000
 EVENT_BYTES = 1_000_000
 DEVICES = 10_000  # whose last arrival stamp is remembered
+EVERY = "*"  # the whole edge, where a bench does not say who it is
 HELD_NS = NS_PER_S  # a clock that steps back by more than this is followed, by less it is waited for
 
 
@@ -59,7 +60,8 @@ class Cutter:
         for timed in arrivals:
             moved += self._lay(timed, framer, tally)
             for event in timed.arrival.events:
-                tally.add(event, at_ns=timed.at_ns)
+                dated = self._dated(event, timed, tally) if isinstance(event, RunEvent) else event
+                tally.add(dated, at_ns=timed.at_ns)
         for timed in redelivered:
             tally.redeliver(timed.arrival.source, len(timed.arrival.rows) or 1)
         return Cut(_drafts(framer.frames(), tally.events()), moved + framer.moved)
@@ -77,6 +79,15 @@ class Cutter:
                 moved += t_ns != at_ns
             add(row.device, row.channels, row.values, t_ns, own)
         return moved
+
+    def _dated(self, event: RunEvent, timed: Timed, tally: Tally) -> RunEvent:
+        at_ns, t_ns = timed.at_ns, event.t_ns
+        believed = timed.arrival.own_times or at_ns - self._past_ns <= t_ns <= at_ns + self._future_ns
+        if t_ns and believed:
+            return event
+        if t_ns:
+            tally.doubt(event.station or EVERY, t_ns=at_ns, claimed_ns=t_ns)
+        return msgspec.structs.replace(event, t_ns=at_ns)
 
     def _stamp(self, row: Row, at_ns: int, tally: Tally) -> int:
         last_ns = self._stamps.get(row.device)

@@ -60,6 +60,8 @@ class MqttSource(_Source, frozen=True, kw_only=True, tag="mqtt"):
     pattern: str = "plant/{device}/{channel}"  # a bare number; without /{channel} a JSON mapping
     fields: Mapping[str, str] = {}  # channel name -> dotted path in the JSON; empty: every number in it
     time_field: str = "time"  # dotted path; s, ms, us, ns or ISO 8601
+    run_pattern: str = "plant/{station}/run"  # where test benches say JSON objects with an "event"; "": nowhere
+    advice_pattern: str = "plant/{station}/advice"  # where they are answered; "": nowhere
     client_id: str = ""  # default: tocsin-{edge name}-{source name}
     username_env: str = ""
     password_env: str = ""

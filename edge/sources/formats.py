@@ -7,6 +7,8 @@ from edge.sources.csv_lines import CsvLines
 from edge.sources.json_fields import JsonFields
 from edge.sources.parsed import Parser
 from edge.sources.regex_lines import RegexLines
+from edge.sources.run_events import RunEvents
+from edge.sources.run_lines import RunLines
 from wire.config import SerialSource
 
 _PARSERS: Mapping[str, Callable[[SerialSource], Parser]] = {
@@ -16,7 +18,8 @@ _PARSERS: Mapping[str, Callable[[SerialSource], Parser]] = {
 }
 
 
-def parser(settings: SerialSource) -> Parser:
+def parser(settings: SerialSource, *, source: str = "") -> Parser:
     """The parser that a serial source's settings describe; raises ValueError naming the setting that cannot be."""
-    lines = _PARSERS[settings.format](settings)
+    events = RunEvents(source=source, time_field=settings.time_field)
+    lines = RunLines(_PARSERS[settings.format](settings), events, station=settings.device)
     return lines if settings.checksum == "none" else Checked(lines)

@@ -1,24 +1,18 @@
 """JSON objects as rows: nested names become "a.b", booleans 0 and 1, null and NaN missing, strings text."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite, isnan, nan
 
-import msgspec
-
-from edge.sources.parsed import BAD_NAME, MAX_NUMBERS, NOT_TEXT, Outcome, Parsed, Unread, is_name
+from edge.sources.json_text import NO_OBJECT, TOO_DEEP, TWICE, decoded, repeats
+from edge.sources.parsed import BAD_NAME, MAX_NUMBERS, Outcome, Parsed, Unread, is_name
 from edge.sources.times import nanoseconds
 
 MAX_DEPTH = 32
-_decoder = msgspec.json.Decoder()
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 
 
 _Leaf = float | str | bool | None
-_TOO_DEEP = Unread(reason="JSON nested too deeply")
-_UNDECODED = Unread(reason=NOT_TEXT)
-_TWICE = Unread(reason="two values of one name")
 
 
 class JsonFields:
@@ -37,17 +31,17 @@ class JsonFields:
 
     def parse(self, line: bytes) -> Outcome:
         """Read one object."""
-        decoded = _decode(line)
-        if isinstance(decoded, Unread):
-            return decoded
-        if not isinstance(decoded, dict):
-            return Unread(reason="JSON, but no object")
-        leaves = _leaves(decoded)
+        found = decoded(line)
+        if isinstance(found, Unread):
+            return found
+        if not isinstance(found, dict):
+            return Unread(reason=NO_OBJECT)
+        leaves = _leaves(found)
         if isinstance(leaves, Unread):
             return leaves
         # Without lists a flat object that repeats no key has as many keys as leaves; only others are looked at twice.
-        if (b"[" in line or len(_KEY.findall(line)) != len(leaves)) and _repeats(line):
-            return _TWICE
+        if (b"[" in line or len(_KEY.findall(line)) != len(leaves)) and repeats(line):
+            return TWICE
         return self._row(leaves)
 
     def _row(self, leaves: dict[str, _Leaf]) -> Outcome:
@@ -82,52 +76,13 @@ def _value(leaf: _Leaf) -> float | None:
     return value if isfinite(value) or isnan(value) else None
 
 
-def _decode(line: bytes) -> object:
-    try:
-        return _decoder.decode(line)
-    except RecursionError:
-        return _TOO_DEEP
-    except UnicodeDecodeError:
-        return _UNDECODED
-    except msgspec.DecodeError:
-        return _decode_with_nan(line)
-
-
-def _decode_with_nan(line: bytes) -> object:
-    """The standard library's decoder knows the literals NaN and Infinity, which Python and JavaScript devices send."""
-    try:
-        decoded: object = json.loads(line.decode())
-        json.dumps(decoded, ensure_ascii=False).encode()  # half a surrogate pair is no text that could be stored
-    except UnicodeDecodeError:
-        return _UNDECODED
-    except ValueError:
-        return Unread(reason="not JSON")
-    except RecursionError:
-        return _TOO_DEEP
-    return decoded
-
-
-def _repeats(line: bytes) -> bool:
-    """Whether an object holds a key twice, of which decoders keep the last without a word."""
-    twice = False
-
-    def note(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        nonlocal twice
-        found = dict(pairs)
-        twice = twice or len(found) < len(pairs)
-        return found
-
-    json.loads(line.decode(), object_pairs_hook=note)
-    return twice
-
-
-def _leaves(decoded: Mapping[object, object]) -> dict[str, _Leaf] | Unread:
+def _leaves(node: Mapping[object, object]) -> dict[str, _Leaf] | Unread:
     leaves: dict[str, _Leaf] = {}
-    for name, leaf in _walk("", decoded, 0):
+    for name, leaf in _walk("", node, 0):
         if isinstance(leaf, Unread):
             return leaf
         if name in leaves:
-            return _TWICE
+            return TWICE
         if not is_name(name):
             return Unread(reason=BAD_NAME)
         if len(leaves) == MAX_NUMBERS:
@@ -138,7 +93,7 @@ def _leaves(decoded: Mapping[object, object]) -> dict[str, _Leaf] | Unread:
 
 def _walk(name: str, node: object, depth: int) -> Iterator[tuple[str, _Leaf | Unread]]:
     if depth > MAX_DEPTH:
-        yield name, _TOO_DEEP
+        yield name, TOO_DEEP
     elif isinstance(node, Mapping):
         for key, inner in node.items():
             yield from _walk(f"{name}.{key}" if depth else str(key), inner, depth + 1)

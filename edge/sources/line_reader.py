@@ -4,7 +4,7 @@ import msgspec
 
 from edge.sources.line_quality import LineQuality
 from edge.sources.lines import LineCutter, Overlong
-from edge.sources.parsed import NOT_TEXT, Header, Parsed, Parser, Unread
+from edge.sources.parsed import NOT_TEXT, Header, Outcome, Parser, Told, Unread
 from edge.sources.refusals import Refusals
 from wire.messages import Event, SourceState, SourceStatus, Text
 from wire.ports import Row
@@ -85,12 +85,17 @@ class LineReader:
         if isinstance(outcome, Header):
             events.append(Text(device=self._device, name="header", text=outcome.text[:MAX_TEXT]))
             return True
+        if isinstance(outcome, Told):
+            events += outcome.events
+            for unread in outcome.unread:
+                events += self._refusals.add(unread.reason, body, now_s=now_s, size=size)
+            return True
         rows.append(Row(self._device, outcome.channels, outcome.values, outcome.claimed_ns))
         for name, text in outcome.texts:
             events.append(Text(self._device, name, text[:MAX_TEXT], outcome.claimed_ns or 0))
         return True
 
-    def _outcome(self, line: bytes | Overlong) -> Parsed | Header | Unread:
+    def _outcome(self, line: bytes | Overlong) -> Outcome:
         certain, self._certain = self._certain, True
         if isinstance(line, Overlong):
             return Unread(reason=self._too_long if line.head.isascii() else NOT_TEXT)

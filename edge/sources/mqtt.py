@@ -12,19 +12,24 @@ from hashlib import blake2b
 from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from edge.returns import Questions
 from edge.source import SourceError
+from edge.sources.line_reader import Harvest
 from edge.sources.mqtt_broker import UnreachableError, broker, check, login
 from edge.sources.mqtt_client import V5, V311, Peer
 from edge.sources.mqtt_link import MqttLink, VersionRefusedError
 from edge.sources.mqtt_messages import MessageReader
+from edge.sources.mqtt_runs import RunMessages
 from edge.sources.mqtt_topics import check_filters
 from edge.sources.mqtt_waiting import WaitingRoom
+from wire.answer import answer
 from wire.config import Config
 from wire.config import MqttSource as Settings
-from wire.messages import Gap
+from wire.messages import Advice, Gap, StepEnded
 from wire.ports import Arrival, Intake, Receipt
 
 GRACE_S = 0.1
+EXPIRES_S = 1  # an answer that no bench fetched by then
 AGAIN_S = 1.0  # between tries to reach a broker that was there before
 _VERSIONS: Mapping[str, tuple[MQTTProtocolVersion, ...]] = {"auto": (V5, V311), "5": (V5,), "3.1.1": (V311,)}
 _WORDS = {V5: "MQTT 5", V311: "MQTT 3.1.1"}
@@ -69,6 +74,9 @@ class MqttSource:
         self._reader = MessageReader(
             source=name, pattern=settings.pattern, fields=settings.fields, time_field=settings.time_field
         )
+        self._benches = RunMessages(settings, source=name)
+        self._questions = Questions(monotonic_s=monotonic_s)
+        self._speaking: MqttLink | None = None
         self._heard_ns = 0  # last sign of the session; 0: never connected in this run of the program
         self._waiting = WaitingRoom(
             source=name, limit=settings.receive_maximum, clock_ns=clock_ns, monotonic_s=monotonic_s
@@ -83,15 +91,25 @@ class MqttSource:
             return
         try:
             self._greet(link, intake, away_ns)
+            self._speaking = link
             connected(f"subscribed to {', '.join(self._settings.topics)} at {self._there}, {_WORDS[link.version]}")
             while not stop.is_set():
                 link.turn()
+                for where, advice in self._questions.take():
+                    link.publish(where, answer(advice).body, expires_s=EXPIRES_S)
                 if self._waiting.crowded:
                     msg = f"the outbox is full, and {self._there} sends more than it should: left for a while"
                     raise SourceError(msg)
                 self._waiting.offer(intake)
         finally:
+            self._speaking = None
             link.close(grace_s=GRACE_S)
+
+    def answer(self, advice: Advice) -> None:
+        """Publish advice for the bench whose step came from here a moment ago."""
+        link = self._speaking
+        if self._questions.tell(advice) and link is not None:
+            link.wake()
 
     def _link(self, intake: Intake, stop: threading.Event) -> MqttLink | None:
         while not stop.is_set():
@@ -142,7 +160,11 @@ class MqttSource:
         except UnicodeDecodeError:
             topic = None
         payload = bytes(message.payload)
-        harvest = self._reader.read(topic, payload, retained=message.retain)
+        if topic is not None and self._benches.is_answer(topic, payload):
+            if message.qos:
+                link.acknowledge(message.mid)
+            return
+        harvest = self._read(topic, payload, retained=message.retain)
         arrival = Arrival(
             source=self.name,
             rows=harvest.rows,
@@ -151,6 +173,16 @@ class MqttSource:
             receipt=self._receipt(link, message, topic or "", payload) if message.qos else None,
         )
         self._waiting.put(arrival, intake, keep=message.qos > 0)
+
+    def _read(self, topic: str | None, payload: bytes, *, retained: bool) -> Harvest:
+        told = None if topic is None else self._benches.read(topic, payload, retained=retained)
+        if topic is None or told is None:
+            return self._reader.read(topic, payload, retained=retained)
+        where = self._benches.way_back(topic)
+        for event in told.events:
+            if where and isinstance(event, StepEnded):
+                self._questions.ask(event.run, event.step, where)
+        return told
 
     def _receipt(self, link: MqttLink, message: MQTTMessage, topic: str, payload: bytes) -> Receipt:
         digest = blake2b(f"{self._client_id}\0{message.mid}\0{topic}\0".encode(), digest_size=16)

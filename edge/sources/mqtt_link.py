@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -65,9 +66,8 @@ class MqttLink:
 
     def subscribe(self, topics: Sequence[str], stop: threading.Event) -> None:
         """Subscribe with QoS 1; raises SourceError naming a topic that is not granted."""
-        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         if self.version == V5:
-            self._client.subscribe([(topic, options) for topic in topics])
+            self._client.subscribe([(topic, _options(topic)) for topic in topics])
         else:
             self._client.subscribe([(topic, 1) for topic in topics])
         self._await(lambda: self._granted is not None, stop)
@@ -92,9 +92,21 @@ class MqttLink:
         self._client.loop_misc()
         self._socket()
 
+    def publish(self, topic: str, payload: bytes, *, expires_s: int) -> None:
+        """Send with QoS 1 and forget; brokers of before MQTT 5 do not let it expire."""
+        properties = None
+        if self.version == V5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.MessageExpiryInterval = expires_s
+        self._client.publish(topic, payload, 1, properties=properties)
+
     def acknowledge(self, mid: int) -> None:
         """Let a message be acknowledged; from any thread, and harmless once the connection is gone."""
         self._acks.append(mid)
+        self.wake()
+
+    def wake(self) -> None:
+        """End the turn under way; from any thread, and harmless once the connection is gone."""
         if not self._woken:
             self._woken = True
             with suppress(OSError):
@@ -194,3 +206,9 @@ class MqttLink:
     def _refusal(self, code: ReasonCode) -> SourceError:
         peer = self._peer
         return refusal(peer.there, code.value, str(code), settings=peer.settings, client_id=peer.client_id)
+
+
+def _options(topic: str) -> SubscribeOptions:
+    """What this client publishes does not come back to it; a shared subscription must not ask for that."""
+    alone = not topic.startswith("$share/")
+    return SubscribeOptions(qos=1, noLocal=alone, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)

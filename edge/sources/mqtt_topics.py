@@ -38,6 +38,26 @@ class TopicPattern:
         return None
 
 
+class StationPattern:
+    """A pattern such as "plant/{station}/run"; an empty one fits no topic."""
+
+    def __init__(self, pattern: str, *, key: str) -> None:
+        if pattern and (_NAME.findall(pattern) != ["station"] or set(pattern) & {"+", "#"}):
+            msg = f'{key}: expected {{station}} once and no + or #, got "{pattern}"'
+            raise ValueError(msg)
+        self._pattern = pattern
+        self._topic = _regex(pattern) if pattern else None
+
+    def station(self, topic: str) -> str | None:
+        """The station that a topic names, None if it does not fit."""
+        match = self._topic.fullmatch(topic) if self._topic is not None else None
+        return match["station"] if match else None
+
+    def topic(self, station: str) -> str:
+        """The topic of a station, "" if there is none."""
+        return self._pattern.replace("{station}", station)
+
+
 def _regex(pattern: str) -> re.Pattern[str]:
     parts = _NAME.split(pattern)  # text, name, text, name, ..., text
     return re.compile("".join(f"(?P<{part}>[^/]+)" if i % 2 else re.escape(part) for i, part in enumerate(parts)))

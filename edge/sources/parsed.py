@@ -6,6 +6,8 @@ from typing import Protocol
 
 import msgspec
 
+from wire.messages import RunEvent
+
 MAX_NUMBERS = 1024  # of one row; more is a file that lost its way, not a device
 MAX_NAME = 200  # characters of a device's or channel's name
 BAD_NAME = f"a name is empty, over {MAX_NAME} characters, or holds control characters"
@@ -46,7 +48,14 @@ class Unread(msgspec.Struct, frozen=True):
     reason: str
 
 
-Outcome = Parsed | Header | Unread
+class Told(msgspec.Struct, frozen=True):
+    """Events of a test bench; `unread` are measurements beside them that could not be read."""
+
+    events: tuple[RunEvent, ...]
+    unread: tuple[Unread, ...] = ()
+
+
+Outcome = Parsed | Header | Unread | Told
 
 
 class Parser(Protocol):

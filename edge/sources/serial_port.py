@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 
 import serial
 
+from edge.returns import Questions
 from edge.source import SourceError
 from edge.sources.formats import parser
 from edge.sources.line_reader import Harvest, LineReader
 from edge.sources.offer import offer
+from edge.sources.serial_answers import SerialAnswers
 from edge.sources.standstill import Standstill, asleep_s
 from edge.sources.usb_ports import Port, check, comports, inventory, path_of
 from wire.config import Config, SerialSource
+from wire.messages import Advice, StepEnded
 from wire.ports import Arrival, Intake
 
 WAIT_S = 0.1  # the longest it takes to hear that it shall stop
@@ -54,7 +57,9 @@ class SerialPort:
         check(settings.port)
         self.name = name
         self._settings = settings
-        self._parser = parser(settings)
+        self._parser = parser(settings, source=name)
+        self._questions = Questions(monotonic_s=monotonic_s)
+        self._answers = SerialAnswers()
         self._listed = listed
         self._monotonic_s = monotonic_s
         self._asleep_s = asleep_s
@@ -71,12 +76,19 @@ class SerialPort:
                 max_line_bytes=self._settings.max_line_bytes,
                 where=where,
             )
+            self._answers.open(port)
             try:
                 self._read(
                     port, reader, intake, stop, lambda: connected(f"reads {self._settings.format} lines from {where}")
                 )
             finally:
+                self._answers.close()
                 self._put(reader.close(now_s=self._monotonic_s()), intake, stop)
+
+    def answer(self, advice: Advice) -> None:
+        """Write advice as a line to the port, if its step came from there a moment ago."""
+        if self._questions.tell(advice):
+            self._answers.ring()
 
     def _read(
         self,
@@ -103,6 +115,7 @@ class SerialPort:
                 connected()
             if not self._put(harvest, intake, stop):
                 return
+            self._answers.write(advice for _, advice in self._questions.take())
 
     def _received(self, port: serial.Serial, stop: threading.Event) -> bytes:
         try:
@@ -119,6 +132,9 @@ class SerialPort:
     def _put(self, harvest: Harvest, intake: Intake, stop: threading.Event) -> bool:
         if not harvest.rows and not harvest.events:
             return True
+        for event in harvest.events:
+            if isinstance(event, StepEnded):
+                self._questions.ask(event.run, event.step)
         own_times = self._settings.times == "own"
         arrival = Arrival(source=self.name, rows=harvest.rows, events=harvest.events, own_times=own_times)
         return offer(intake, arrival, stop)

@@ -9,7 +9,7 @@ from edge.cutter import BATCH_BYTES, Cut, Cutter, Timed
 from edge.lane import Lane
 from edge.tally import REASONS
 from wire.envelope import pack, unpack_input
-from wire.messages import NS_PER_S, Batch, ClockDoubted, Event, Frame, Refused, SourceState, SourceStatus
+from wire.messages import NS_PER_S, Batch, ClockDoubted, Event, Frame, Refused, SourceState, SourceStatus, StepEnded
 from wire.ports import Arrival, Row
 
 NOW = 1_790_000_000 * NS_PER_S
@@ -27,6 +27,10 @@ def row(value: float, claimed_ns: int | None = None, device: str = "d", channels
 
 def frames_of(cut: Cut) -> list[Frame]:
     return [frame for draft in cut.drafts for frame in draft.frames]
+
+
+def events_of(cut: Cut) -> list[Event]:
+    return [event for draft in cut.drafts for event in draft.events]
 
 
 def laid(frame: Frame) -> list[tuple[int, tuple[float, ...]]]:
@@ -195,3 +199,23 @@ def test_a_device_that_sends_values_as_names_is_stopped_at_a_bound_and_others_ar
         there.cut([Timed(Arrival("s", [row(1, channels=("at-1024",))]), NOW)])
     kept = there.cut([Timed(Arrival("s", [row(1, channels=("at-7",)), row(1, device="other")]), NOW)])
     assert [frame.device for frame in frames_of(kept)] == ["d", "other"]
+
+
+def test_a_run_event_without_a_time_gets_that_of_its_arrival_and_one_that_cannot_be_is_doubted() -> None:
+    said = [
+        StepEnded("r", "S01", 0, station="bench-1"),
+        StepEnded("r", "S02", NOW - 5, station="bench-1"),
+        StepEnded("r", "S03", NOW - 2 * DAY, station="bench-1"),
+        StepEnded("r", "S04", NOW + DAY),
+    ]
+    events = events_of(cutter().cut([Timed(Arrival("s", events=said), NOW)]))
+    assert [event.t_ns for event in events if isinstance(event, StepEnded)] == [NOW, NOW - 5, NOW, NOW]
+    assert [event for event in events if isinstance(event, ClockDoubted)] == [
+        ClockDoubted("bench-1", NOW, NOW - 2 * DAY),
+        ClockDoubted("*", NOW, NOW + DAY),
+    ]
+
+
+def test_run_events_of_a_source_with_its_own_times_keep_them() -> None:
+    said = StepEnded("r", "S01", NOW - 400 * DAY, station="bench-1")
+    assert events_of(cutter().cut([Timed(Arrival("s", events=[said], own_times=True), NOW)])) == [said]
