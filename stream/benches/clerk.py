@@ -20,6 +20,8 @@ from stream.inputs import BODY
 from stream.phrase import quantity, span
 from wire.messages import NS_PER_S, Advice, Batch, DeadLetter, Measured, RunEnded, RunEvent, RunStarted, Step, StepEnded
 
+LONGEST_S = 30 * 86_400.0  # of a step
+
 replace = msgspec.structs.replace
 
 
@@ -232,7 +234,7 @@ def _unfit(event: RunEvent) -> str:
 def _duration(event: StepEnded) -> float | None:
     """How long a step took as its bench says, where that can be."""
     said = event.duration_s
-    return said if said is not None and math.isfinite(said) and said >= 0.0 else None
+    return said if said is not None and math.isfinite(said) and 0.0 <= said <= LONGEST_S else None
 
 
 def _seconds(event: StepEnded, run: RunRecord, t_ns: int) -> float | None:
