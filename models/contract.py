@@ -43,7 +43,8 @@ class Scored(msgspec.Struct, frozen=True):
     contributions: F32  # k x c, not negative, summing to the score
     warm: float  # share of the learning that is done, 0 to 1
     drift: Bools  # k; the learnt normal has moved further from its anchor than allowed
-    outlook: F32 | None = None  # k x 3: expected life, its low and high; or k x classes: how likely each is
+    # k x 3: expected life, its low and high; k x classes: how likely each is; k x 4: pass, fail, low and high of fail.
+    outlook: F32 | None = None
 
 
 class Detector(Protocol):

@@ -23,6 +23,7 @@ TABLE: Mapping[Task, Mapping[str, str]] = {
     },
     Task.OUTCOME: {
         "boosted": "models.outcome.boosted.Boosted",
+        "early": "models.outcome.early.Early",
         "grades": "models.outcome.grades.Grades",
         "imported": "models.imported.estimator.Imported",
         "pairs": "models.outcome.pairs.Pairs",

@@ -24,6 +24,7 @@ class Training(msgspec.Struct, frozen=True):
     channels: int
     recipe: Recipe
     classes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of the channels
     led: int = 0  # rows before the first of each stretch, which its features needed: so far do windows reach back
 
     @property

@@ -180,10 +180,15 @@ def _whole(job: Job, parts: Sequence[Scored]) -> Scored:
         contributions=_joined([part.contributions for part in parts]),
         warm=parts[-1].warm,
         drift=_joined([part.drift for part in parts]),
-        outlook=None
-        if parts[0].outlook is None
-        else _joined([part.outlook for part in parts if part.outlook is not None]),
+        outlook=_outlooks([part.outlook for part in parts if part.outlook is not None]),
     )
+
+
+def _outlooks(parts: Sequence[F32]) -> F32 | None:
+    """Below each other; a part in which the machine was off knows no intervals, and is as wide as the others."""
+    widest = max((part.shape[1] for part in parts), default=0)
+    wide = [np.pad(part, ((0, 0), (0, widest - part.shape[1])), constant_values=np.nan) for part in parts]
+    return _joined(wide) if wide else None
 
 
 def _scattered(values: np.ndarray, running: Bools | None, off: float) -> F32:

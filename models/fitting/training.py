@@ -71,6 +71,7 @@ def _training(recipe: Recipe, table: Table, bank: Bank, scale: Normaliser) -> Tr
         channels=len(table.channels),
         recipe=recipe,
         classes=table.classes,
+        names=table.channels,
         led=bank.warm - 1,
     ).part(warm)
 

@@ -32,6 +32,15 @@ TRAINED: Mapping[str, Row] = {
         """,
         alike=None,
     ),
+    "early call after each step": Row(
+        """
+        task = "outcome"
+        normalise = { kind = "none" }
+        features = [{ kind = "seen" }]
+        estimator = { kind = "early", steps = 2, trees = 12, least = 5 }
+        """,
+        alike=None,
+    ),
     "grades called at checkpoints": Row(
         """
         task = "outcome"

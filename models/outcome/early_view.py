@@ -1,0 +1,163 @@
+"""What stands out in a unit so far, beside those that passed, beside its own earlier steps and beside its station."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.contract import F64, I64, Bools
+from models.outcome.early_steps import Steps
+
+FAR = 10.0  # spreads: a value beyond counts as this,
+FARTHEST = 1e6  # a margin as this, for limits may lie many spreads away
+LEARNT = 4.0  # and to a station's memory or a covariance, as this: one broken unit is not a station that drifts
+FEW = 20  # passing units with a value; a column with fewer says nothing but that it is there
+LATE = 5  # steps that count as the newest
+OF_NORMAL = 1.4826  # standard deviations in the median deviation of a normal
+LEAST = 1e-9
+MOST = 25.0  # of a squared surprise: one gone wild must not stand for many
+
+
+@dataclass(frozen=True)
+class View:
+    """Fitted on units that passed. c columns, of which v hold measurements."""
+
+    steps: Steps
+    place: F64  # c; median
+    spread: F64  # c; 0: it never moved, or was hardly ever there
+    root: F64  # v x v, lower; the covariance of measurements is root times its transpose
+    follow: float  # share of a station's drift that the next unit is expected to show
+    pace: float  # share of a unit in the memory of its station
+
+    def scaled(self, x: F64) -> F64:
+        """Spreads from the usual, n x c; NaN where it is missing or never moved."""
+        with np.errstate(all="ignore"):
+            z = (x - self.place) / np.where(self.spread > 0, self.spread, np.nan)
+        far = np.where(self.steps.margin, FARTHEST, FAR)
+        return np.asarray(np.clip(np.where(np.isfinite(x), z, np.nan), -far, far))
+
+    def remembered(self, z: F64, memory: F64) -> tuple[F64, F64]:
+        """The fading means of a station's earlier units before each of its next ones (k x c), and those after them.
+
+        A station that has shown nothing is as usual; what is missing changes nothing.
+        """
+        before = np.empty_like(z)
+        shown = np.clip(z, -LEARNT, LEARNT)
+        for at, row in enumerate(shown):
+            before[at] = memory
+            memory = memory + self.pace * np.where(np.isfinite(row), row - memory, 0.0)
+        return before, memory
+
+    def surprises(self, z: F64, drift: F64) -> F64:
+        """How far each measurement is from what the station and the unit's earlier ones let expect, n x v.
+
+        In spreads of that expectation, which are independent of each other in units that pass; NaN where it is missing.
+        """
+        mine = self.steps.measured
+        left = np.clip(z[:, mine] - self.follow * drift[:, mine], -FAR, FAR)
+        missing = ~np.isfinite(left)
+        left = np.where(missing, 0.0, left)
+        out = np.zeros_like(left)
+        # Column by column, not by BLAS: so many rows at once give the same bits as one.
+        for at, (row, there) in enumerate(zip(self.root.T, ~missing.T, strict=True)):
+            out[:, at] = np.where(there, left[:, at] / row[at], 0.0)
+            left[:, at + 1 :] -= out[:, at, None] * row[at + 1 :]
+        out[missing] = np.nan
+        return out
+
+    def told(self, z: F64, drift: F64, surprise: F64, step: int) -> F64:
+        """What trees are shown of n units after a step (-1: before the first), n x (tallies + v).
+
+        Tallies first, then each surprise up to that step, NaN where there is none.
+        """
+        place, mine = self.steps.place, self.steps.measured
+        known, late = place <= step, (place <= step) & (place > step - LATE)
+        own_known, own_late = known[mine], late[mine]
+        margin = self._margin(z, known)
+        ahead = self._margin(drift, ~known)
+        tallies = [
+            np.full(len(z), float(step)),
+            *_largest(surprise[:, own_known], 4),
+            *_largest(surprise[:, own_late], 2),
+            *_largest(z[:, known & ~self.steps.margin & ~self.steps.seconds], 3),
+            _energy(surprise[:, own_known]),
+            _energy(surprise[:, own_late]),
+            *margin,
+            ahead[0],
+            _mean(z[:, known & self.steps.seconds]),
+            _mean(z[:, late & self.steps.seconds]),
+            *_largest(drift[:, mine[~own_known]], 2),
+            *_largest(drift[:, mine], 2),
+            _added(np.isnan(z[:, known & (self.spread > 0)]).astype(np.float64)),
+        ]
+        shown = np.where(own_known, surprise, np.nan)
+        return np.concatenate([np.stack(tallies, axis=1), shown], axis=1)
+
+    def _margin(self, z: F64, chosen: Bools) -> tuple[F64, F64, F64]:
+        """The smallest two margins among some columns, and how many are out of limits."""
+        mine = chosen & self.steps.margin & (self.spread > 0)
+        room = self.place[mine] + z[:, mine] * self.spread[mine]
+        lowest = _largest(np.where(np.isnan(room), -np.inf, -room), 2, sizes=False)
+        return -lowest[0], -lowest[1], _added((room < 0).astype(np.float64))
+
+
+def view(
+    x: F64, passed: Bools, steps: Steps, *, shrink: float, follow: float, span: float, turn: Sequence[I64]
+) -> View:
+    """Fit to units (n x c, NaN = missing), of which some `passed`; `turn`: those of each station in their order."""
+    good = np.where(np.isfinite(x[passed]), x[passed], np.nan)
+    known = np.isfinite(good).sum(axis=0)
+    filled = np.where(known >= FEW, good, 0.0)
+    place = np.nanmedian(filled, axis=0)
+    spread = OF_NORMAL * np.nanmedian(np.abs(filled - place), axis=0)
+    spread = np.where(spread > 0, spread, np.nanstd(filled, axis=0))
+    spread = np.where(spread > LEAST * np.nanmax(np.abs(filled), axis=0), spread, 0.0)
+    count = len(steps.measured)
+    found = View(steps, place, spread, np.eye(count), follow, 1.0 / span)
+    z = found.scaled(x)
+    drift = drifts(found, z, turn)
+    left = np.clip((z - follow * drift)[passed][:, steps.measured], -LEARNT, LEARNT)
+    left = np.where(np.isfinite(left), left, 0.0)
+    return replace(found, root=_root(left, shrink))
+
+
+def _root(left: F64, shrink: float) -> F64:
+    """Of the covariance of measurements (n x v), drawn towards one where each goes its own way."""
+    together = np.cov(left, rowvar=False).reshape(left.shape[1], left.shape[1])
+    alone = np.diag(together)
+    own = shrink * alone + np.where(alone > 0, LEAST, 1.0)  # of a column that never moved nothing is a surprise
+    return np.asarray(np.linalg.cholesky((1.0 - shrink) * together + np.diag(own)), dtype=np.float64)
+
+
+def drifts(seen: View, z: F64, turn: Sequence[I64]) -> F64:
+    """What each station's memory was before each of its units, n x c."""
+    out = np.zeros_like(z)
+    for mine in turn:
+        out[mine] = seen.remembered(z[mine], np.zeros(z.shape[1]))[0]
+    return out
+
+
+def _largest(x: F64, count: int, *, sizes: bool = True) -> list[F64]:
+    """The largest of each row, by size unless signs count; with none, 0 or the lowest there is."""
+    shown = np.where(np.isnan(x), 0.0, np.abs(x)) if sizes else x
+    none = np.full((len(x), count), 0.0 if sizes else -np.inf)
+    top = np.sort(np.concatenate([none, shown], axis=1), axis=1)[:, ::-1]
+    return [np.where(np.isfinite(top[:, at]), top[:, at], np.nan) for at in range(count)]
+
+
+def _energy(surprise: F64) -> F64:
+    """The sum of squared surprises beside that of units that pass, in its own spreads."""
+    known = np.isfinite(surprise)
+    squares = np.where(known, np.minimum(surprise * surprise, MOST), 0.0)
+    count = _added(known.astype(np.float64))
+    return np.asarray((_added(squares) - count) / np.sqrt(2.0 * np.maximum(count, 1.0)))
+
+
+def _mean(x: F64) -> F64:
+    known = np.isfinite(x)
+    return np.asarray(_added(np.where(known, x, 0.0)) / np.maximum(_added(known.astype(np.float64)), 1.0))
+
+
+def _added(x: F64) -> F64:
+    """The sum of each row, one after the other, so that it does not depend on how many rows there are."""
+    return np.cumsum(x, axis=1)[:, -1] if x.shape[1] else np.zeros(len(x))
