@@ -3,6 +3,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -19,9 +20,10 @@ from wire.answer import answer
 from wire.config import Config, EdgeSettings
 from wire.config import MqttSource as Settings
 from wire.envelope import unpack_input
-from wire.messages import Advice, Batch, Measured, Origin, Refused, RunEnded, StepEnded
+from wire.messages import Advice, Batch, Measured, Origin, Refused, RunEnded, SourceState, SourceStatus, StepEnded
 
 ADVICE = Advice(Origin("e", "0" * 32, 1), "e", "r1", "S01", 0.9, stop=True, t_ns=1, source="line-1")
+_E = TypeVar("_E")
 STEP = '{"event":"step","run":"r1","step":"S01","measurements":[{"name":"a","value":1.5}]}'
 
 
@@ -114,6 +116,12 @@ class Bench:
         self.heard.append(json.loads(message.payload))
 
 
+def kept(log: LocalLog, kind: type[_E]) -> list[_E]:
+    """The events of one kind that are on disk."""
+    batches = [unpack_input(entry.body) for entry in log.read(0, limit=1000, wait_s=0.0)]
+    return [e for batch in batches if isinstance(batch, Batch) for e in batch.events if isinstance(e, kind)]
+
+
 @contextmanager
 def bench(server: Mosquitto) -> Iterator[Bench]:
     one = Bench(server)
@@ -173,15 +181,10 @@ def test_an_agent_keeps_a_step_on_disk_and_returns_what_the_core_says_of_it(serv
         bench(server) as there,
         Agent(config, log=log) as agent,
     ):
+        until(lambda: any(event.state is SourceStatus.CONNECTED for event in kept(log, SourceState)))
         publish(server, "plant/bench-1/run", STEP)
-        seen: list[StepEnded] = []
-        pos = 0
-        while not seen:
-            for entry in log.read(pos, limit=100, wait_s=10):
-                pos = entry.pos
-                batch = unpack_input(entry.body)
-                assert isinstance(batch, Batch)
-                seen += [event for event in batch.events if isinstance(event, StepEnded)]
+        until(lambda: bool(kept(log, StepEnded)))
+        seen = kept(log, StepEnded)
         assert (seen[0].station, seen[0].source) == ("bench-1", "line-1")
         agent.returns.give([msgspec.structs.replace(ADVICE, source=seen[0].source)])
         until(lambda: bool(there.heard))
