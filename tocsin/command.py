@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+import tocsin.promotion_commands  # noqa: F401 -- it adds to the commands of models
 from tocsin.archive_commands import archive
 from tocsin.dashboards_commands import dashboards
 from tocsin.dead_commands import dead

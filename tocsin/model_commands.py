@@ -1,14 +1,13 @@
 """Commands about models: train, score, evaluate, models; imports no room until it must."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from tocsin.data_option import TakesData
-from tocsin.options import AS_JSON, PROBLEM, USAGE, stop
+from tocsin.explained import explained
+from tocsin.options import AS_JSON, USAGE, stop
 
 DATA = click.option(
     "--data",
@@ -17,26 +16,6 @@ DATA = click.option(
     help="A CSV or Parquet file, plain or packed, or a glob; may be given again.",
 )
 LABEL = click.option("--label", default="", help="The column that says what was so; else the recipe's.")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What is wrong, as a sentence and an exit code: 2 for words that mean nothing, 1 for data that cannot be used."""
-    from models.head import TrainingError  # noqa: PLC0415
-    from models.judging.evaluation import EvaluationError  # noqa: PLC0415
-    from models.reading.errors import ReadingError  # noqa: PLC0415
-    from models.recipe import RecipeError  # noqa: PLC0415
-    from models.registry.errors import RegistryError  # noqa: PLC0415
-    from tocsin.model_place import ModelError  # noqa: PLC0415
-
-    try:
-        yield
-    except RecipeError as error:
-        stop(str(error), USAGE)
-    except (ReadingError, TrainingError, EvaluationError, RegistryError, ModelError) as error:
-        stop(str(error), PROBLEM)
-    except OSError as error:
-        stop(f"{error.filename}: {error.strerror or error}", PROBLEM)
 
 
 def _warn(notes: tuple[str, ...]) -> None:
@@ -102,7 +81,7 @@ def train(
 
     if not name:
         stop("--name is empty: say what the model is called", USAGE)
-    with _told():
+    with explained():
         plan = recipe_of(recipe, label=label, ignore=ignore, time=time_column, group=group, seed=seed)
         wish = Wish(
             recipe=plan,
@@ -144,7 +123,7 @@ def score(*, name: str, data: tuple[str, ...], out: Path, as_json: bool) -> None
     problem = check(out)
     if problem:
         stop(problem, USAGE)
-    with _told():
+    with explained():
         called, rows = scored(found(name, registry()), list(data))
         write(called, out)
     _warn(rows.warnings)
@@ -171,7 +150,7 @@ def evaluate(*, name: str, data: tuple[str, ...], label: str, as_json: bool) -> 
     from tocsin.model_place import found, registry  # noqa: PLC0415
     from tocsin.model_scoring import judged  # noqa: PLC0415
 
-    with _told():
+    with explained():
         model = found(name, registry())
         result, rows = judged(model, list(data), label=label)
     _warn(rows.warnings)
@@ -201,7 +180,7 @@ def list_models(*, as_json: bool) -> None:
     from tocsin import model_tables  # noqa: PLC0415
     from tocsin.model_place import registry  # noqa: PLC0415
 
-    with _told():
+    with explained():
         where = registry()
         found = [(where.entry(name, where.versions(name)[-1]), where.aliases(name)) for name in where.names()]
     if as_json:
@@ -224,7 +203,7 @@ def show(*, name: str, as_json: bool) -> None:
     from tocsin import model_tables  # noqa: PLC0415
     from tocsin.model_place import registry  # noqa: PLC0415
 
-    with _told():
+    with explained():
         where, (plain, _, version) = registry(), name.partition("@")
         entry, aliases = where.entry(plain, version or CHAMPION), where.aliases(plain)
     if as_json:
@@ -248,33 +227,13 @@ def compare(*, names: tuple[str, ...], data: tuple[str, ...], label: str, as_jso
     from tocsin.model_place import found, registry  # noqa: PLC0415
     from tocsin.model_scoring import compared, titled  # noqa: PLC0415
 
-    with _told():
+    with explained():
         where = registry()
         result = compared(titled([found(name, where) for name in names]), list(data), label=label)
     if as_json:
         click.echo(json.dumps({name: model_tables.plain(each) for name, each in result.items()}))
     else:
         click.echo(model_tables.comparison(result))
-
-
-@models.command()
-@click.argument("name")
-def promote(*, name: str) -> None:
-    """Make NAME@VERSION or NAME@ALIAS the champion, which NAME alone means from then on.
-
-    Example: tocsin models promote pump@candidate
-    """
-    from models.registry.folder import CHAMPION  # noqa: PLC0415
-    from tocsin.model_place import registry  # noqa: PLC0415
-
-    plain, _, version = name.partition("@")
-    if not version:
-        stop(f"say which version of {plain}, as in {plain}@2 or {plain}@candidate", USAGE)
-    with _told():
-        where = registry()
-        number = where.entry(plain, version).version
-        where.point(plain, CHAMPION, number)
-    click.echo(f"{plain}@{number} is the champion")
 
 
 @models.command()

@@ -1,0 +1,83 @@
+"""The gate on recorded rows: candidate and champion score them, and a ruling says whether one may follow the other."""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from models.contract import Task
+from models.judging.faults import spoilt
+from models.judging.gate import Evidence, Ruling, gate
+from models.judging.pairing import Side
+from models.reading.records import records
+from models.reading.sheets import Sheet
+from models.recipe import Recipe
+from models.registry.folder import CHAMPION, Registry
+from models.scoring import Judged, score
+from models.table import Table
+from models.trained import Trained
+from tocsin.model_data import Data, sheets
+from tocsin.model_place import Model, ModelError, stored
+from tocsin.shelf import tried_out
+
+LEAST_S = 0.01  # of work: less cannot be timed
+
+
+def tried(name: str, version: int, where: Registry) -> None:
+    """Load a version and let it speak; raises RegistryError, ModelError."""
+    trouble = tried_out(where.load(name, version))
+    if trouble:
+        msg = f"{name}@{version}: {trouble}"
+        raise ModelError(msg)
+
+
+def ruling(name: str, where: Registry, data: Data, *, label: str = "") -> Ruling:
+    """Whether NAME@VERSION or NAME@ALIAS may be champion, judged beside the present one on the rows of some data.
+
+    Raises RegistryError, ModelError, ReadingError.
+    """
+    new = stored(name, where)
+    assert new.entry is not None
+    aliases = where.aliases(new.entry.name)
+    old = stored(f"{new.entry.name}@{CHAMPION}", where) if aliases.get(CHAMPION) else None
+    if old is not None and old.entry == new.entry:
+        msg = f"{new.title} is the champion already: there is nothing to rule on"
+        raise ModelError(msg)
+    return gate(evidence(new, old, sheets(data, new.recipe.columns), label=label))
+
+
+def evidence(new: Model, old: Model | None, rows: Sequence[Sheet], *, label: str = "") -> Evidence:
+    """What both say of the same rows. Raises ModelError where they cannot be compared, ReadingError."""
+    if old is not None and old.recipe.task is not new.recipe.task:
+        msg = (
+            f"{new.title} answers another question ({new.recipe.task.value}) than {old.title} ({old.recipe.task.value})"
+        )
+        raise ModelError(msg)
+    table = _table(new, new.recipe, rows, label)
+    beside = _table(old, new.recipe, rows, label) if old is not None else None
+    if beside is not None and beside.classes != table.classes:
+        msg = f"{new.title} knows {', '.join(table.classes)}, {old.title if old else ''} {', '.join(beside.classes)}"
+        raise ModelError(msg)
+    made = None
+    if old is not None and beside is not None and new.recipe.task is Task.ANOMALY:
+        made = (_side(new, spoilt(table)), _side(old, spoilt(beside)))
+        made = made if made[0].judged and made[1].judged else None
+    return Evidence(_side(new, table), _side(old, beside) if old and beside else None, made)
+
+
+def _table(model: Model, plan: Recipe, rows: Sequence[Sheet], label: str) -> Table:
+    """Rows as a model knows them, with labels where a column holds them."""
+    there = {column for sheet in rows for column in sheet.frame.columns}
+    labelled = bool(label) or any(name in there for name in plan.columns.labels)
+    fitted = model.detector if isinstance(model.detector, Trained) else None
+    uncapped = msgspec.structs.replace(plan, cap=None)
+    return records(rows, uncapped, label=label, model=fitted, labelled=labelled).table
+
+
+def _side(model: Model, table: Table) -> Side:
+    begun_s = time.thread_time()
+    judged: list[Judged] = score(model.detector, table, decision=model.recipe.decision) if table.stretches else []
+    took_s = time.thread_time() - begun_s
+    scored = len(judged) if model.recipe.task is Task.OUTCOME else table.rows
+    rate = scored / took_s if took_s >= LEAST_S else None
+    return Side(judged, model.recipe, table.classes, rate)
