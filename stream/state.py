@@ -102,7 +102,7 @@ def lane_key(edge: str, log: str) -> str:
 
 
 MODELS_KEY = "models"
-_NAMES: Mapping[str, int] = {"device": 2, "edge": 1, "lane": 2, "run": 2, "station": 2, "procedure": 2}
+_NAMES: Mapping[str, int] = {"device": 2, "edge": 1, "lane": 2, "run": 2, "station": 2, "procedure": 2, "past": 2}
 
 
 def split_key(key: str) -> list[str]:

@@ -9,7 +9,8 @@ import msgspec
 from stream.benches.calls import Call
 from stream.benches.costs import expected
 from stream.benches.habits import remaining_s
-from stream.benches.records import ProcedureRecord, RunRecord
+from stream.benches.records import ProcedureRecord
+from stream.benches.run import RunRecord
 from wire.config import Costs, Procedure
 from wire.messages import Advice, Origin
 

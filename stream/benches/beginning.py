@@ -5,7 +5,8 @@ from stream.benches.control import whole
 from stream.benches.ending import give_up
 from stream.benches.habits import MOST_UNITS
 from stream.benches.ledger import Ledger
-from stream.benches.records import MOST_STEPS, RunRecord, put
+from stream.benches.records import put
+from stream.benches.run import MOST_STEPS, RunRecord
 from wire.messages import Measured, RunStarted, StepEnded
 
 WHOLE_SHARE = 0.05  # of runs that are always tested to the end, where the configuration does not say

@@ -9,7 +9,8 @@ import numpy as np
 
 from models.contract import Detector, Job, Scored, Task
 from models.runs.row import row_of, step_of
-from stream.benches.records import Memory, RunRecord
+from stream.benches.records import Memory
+from stream.benches.run import RunRecord
 from stream.detectors import Detectors, previous, wanted
 from stream.versions import Versions
 

@@ -5,20 +5,18 @@ import math
 import msgspec
 
 from models.runs.row import cells, took
-from stream.alarms import Notice
 from stream.benches import remarks
-from stream.benches.advising import Occurrence, advise
+from stream.benches.answering import answer
 from stream.benches.beginning import go_on, join, start
-from stream.benches.calls import Call, ask
-from stream.benches.ending import BROKEN_OFF_NS, alarm, end, give_up
+from stream.benches.ending import BROKEN_OFF_NS, end, give_up
 from stream.benches.habits import planned, unusual
 from stream.benches.ledger import Ledger
-from stream.benches.records import MOST_COLUMNS, MOST_NAME, MOST_STEPS, RunRecord
+from stream.benches.run import MOST_COLUMNS, MOST_NAME, MOST_STEPS, RunRecord
 from stream.detectors import Detectors
 from stream.draft import Draft, Occasion
 from stream.inputs import BODY
-from stream.phrase import quantity, span
-from wire.messages import NS_PER_S, Advice, Batch, DeadLetter, Measured, RunEnded, RunEvent, RunStarted, Step, StepEnded
+from stream.phrase import span
+from wire.messages import NS_PER_S, Batch, DeadLetter, Measured, RunEnded, RunEvent, RunStarted, Step, StepEnded
 
 LONGEST_S = 30 * 86_400.0  # of a step
 
@@ -44,7 +42,7 @@ class Clerk:
 
     def take(self, event: RunEvent) -> None:
         """Take one event."""
-        reason = _unfit(event)
+        reason = _unfit(event) or self._past(event)
         if reason:
             self._refuse(event, reason)
             return
@@ -84,6 +82,12 @@ class Clerk:
         run = self._ledger.floor.run(name)
         assert run is not None
         run.heard_ns = run.started_ns = self._ledger.edge_clock_ns
+
+    def _past(self, event: RunEvent) -> str:
+        """Why nothing is kept of a run that is long over; "" for any other."""
+        if not self._ledger.floor.forgotten(event.run):
+            return ""
+        return f"run {remarks.short(event.run)} is long over: a run's name is given once"
 
     def _refuse(self, event: RunEvent, reason: str) -> None:
         body, at = msgspec.json.encode(event), self._ledger.at
@@ -138,7 +142,7 @@ class Clerk:
             self._lay(took(event.step, seconds) if seconds is not None else {}, name, run)
         if run.over:
             ledger.change(name)  # what came after the end is told with it
-        self._advise(event, run, t_ns)
+        answer(event, run, t_ns, ledger)
 
     def _irregular(self, event: StepEnded, run: RunRecord, step: Step, what: str) -> list[str]:
         found = [remarks.past(what)] if run.over else []
@@ -152,56 +156,6 @@ class Clerk:
         elif unusual(event.step, run, ground.procedure):
             found.append(remarks.unplanned(event.step))
         return found
-
-    def _advise(self, event: StepEnded, run: RunRecord, t_ns: int) -> None:
-        ledger = self._ledger
-        ground = ledger.ground(run)
-        call = None if run.over or ground.mode == "off" else self._call(run, t_ns)
-        of = Occurrence(ledger.at.origin, ledger.at.edge, event.run, event.step, t_ns, ledger.late)
-        advice = advise(run, call, ground, of)
-        ledger.at.out.append(advice)
-        if advice.stop:
-            self._ring(advice, run)
-        if run.advised(advice):
-            ledger.change(event.run)
-
-    def _call(self, run: RunRecord, t_ns: int) -> Call | None:
-        """What the model says; where it fails, an alarm says why."""
-        ledger = self._ledger
-        models = ledger.models(run)
-        if models is None:
-            return None
-        asked = ask(run, ledger.memory(run), models, t_ns)
-        rule, at_ns = f"model:{models.name}", ledger.edge_clock_ns
-        if asked.why:
-            instead = f"version {asked.call.version} does" if asked.call else "benches are told to go on"
-            facts = {"model": models.name, "procedure": run.procedure, "instead": instead, "reason": asked.why}
-            ledger.panel.raise_(Notice(rule, "model-of-runs", at_ns, facts, model=models.name), at_ns)
-        else:
-            ledger.panel.clear(rule, at_ns)
-        return asked.call
-
-    def _ring(self, advice: Advice, run: RunRecord) -> None:
-        """Ring where a bench is told to stop: not in shadow, and not for a run that is to be tested to the end."""
-        facts = {
-            "device": run.station or "a bench",
-            "unit": run.unit or "the unit",
-            "run": advice.run,
-            "step": advice.step,
-            "probability": quantity(advice.p_fail),
-            "steps": ", ".join(advice.because) or "no one step",
-        }
-        notice = Notice(
-            alarm(run),
-            "run-will-fail",
-            advice.t_ns,
-            facts,
-            value=advice.p_fail,
-            contributions=advice.because,
-            model=advice.model,
-            model_version=advice.model_version,
-        )
-        self._ledger.panel.raise_(notice, advice.t_ns)
 
     def _end(self, event: RunEnded, t_ns: int) -> None:
         ledger = self._ledger

@@ -6,7 +6,7 @@ from stream.benches import remarks
 from stream.benches.calls import learn
 from stream.benches.habits import planned, taught
 from stream.benches.ledger import Ledger
-from stream.benches.records import RunRecord
+from stream.benches.run import RunRecord
 from wire.config import HOUR_NS
 from wire.messages import Label, RunEnded
 

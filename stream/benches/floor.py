@@ -8,10 +8,12 @@ from stream.benches.records import (
     MOST_OVER,
     MOST_PROCEDURES,
     MOST_STATIONS,
+    PAST,
+    Past,
     ProcedureRecord,
-    RunRecord,
     StationRecord,
 )
+from stream.benches.run import RunRecord
 from stream.benches.stored import key
 from stream.draft import Draft, Occasion
 
@@ -54,6 +56,12 @@ class Floor:
         for _, name in over[:-MOST_OVER]:
             del self._benches.runs[name]
             self._draft.touched(key("run", self.at.edge, name))
+            self._benches.past[PAST] = self._benches.past.get(PAST, Past()).over(name)
+            self._draft.touched(key("past", self.at.edge, PAST))
+
+    def forgotten(self, name: str) -> bool:
+        """Whether a run was over and is remembered no more."""
+        return name not in self._benches.runs and self._benches.past.get(PAST, Past()).holds(name)
 
     def look(self, name: str) -> RunRecord | None:
         """A run to be read only."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from stream.benches.records import Lasting, ProcedureRecord, RunRecord, Usual, put
+from stream.benches.records import Lasting, ProcedureRecord, Usual, put
+from stream.benches.run import RunRecord
 from wire.config import Procedure
 
 ENOUGH = 5  # passes before it is said what is usual

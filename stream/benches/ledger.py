@@ -7,7 +7,8 @@ from stream.benches.advising import Ground
 from stream.benches.calls import Models
 from stream.benches.floor import Floor
 from stream.benches.habits import planned, usual
-from stream.benches.records import Memory, RunRecord
+from stream.benches.records import Memory
+from stream.benches.run import RunRecord
 from stream.detectors import OFF, Detectors
 from stream.draft import Draft, Occasion
 from wire.config import Procedure

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from models.runs.row import is_margin
-from stream.benches.records import RunRecord
+from stream.benches.run import RunRecord
 from stream.phrase import moment
 from wire.messages import RunStarted
 

@@ -8,13 +8,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from stream.benches.records import ANEW, Benches, ProcedureRecord, RunRecord, StationRecord
+from stream.benches.records import Benches, Past, ProcedureRecord, StationRecord
+from stream.benches.run import ANEW, RunRecord
 from stream.seal import StateError, opened, sealed
 
-Record = RunRecord | StationRecord | ProcedureRecord
-
 # A record of another version starts anew. Raise it when the meaning of a kind changes.
-VERSIONS: Mapping[str, int] = MappingProxyType({"run": 1, "station": 1, "procedure": 1})
+VERSIONS: Mapping[str, int] = MappingProxyType({"run": 1, "station": 1, "procedure": 1, "past": 1})
 LOST = "its record was lost and starts anew: what was known of it before is not in here"
 LARGEST = 1 << 24  # bytes that a record may unpack to
 
@@ -22,6 +21,7 @@ _KINDS: Mapping[str, Any] = {
     "run": tuple[int, RunRecord],
     "station": tuple[int, StationRecord],
     "procedure": tuple[int, ProcedureRecord],
+    "past": tuple[int, Past],
 }
 _encoder = msgspec.msgpack.Encoder()
 _decoders = {kind: msgspec.msgpack.Decoder(made) for kind, made in _KINDS.items()}
@@ -74,4 +74,9 @@ def _unpacked(kind: str, data: bytes) -> Any:
 
 
 def _by_kind(benches: Benches) -> Mapping[str, dict[str, Any]]:
-    return {"run": benches.runs, "station": benches.stations, "procedure": benches.procedures}
+    return {
+        "run": benches.runs,
+        "station": benches.stations,
+        "procedure": benches.procedures,
+        "past": benches.past,
+    }

@@ -6,7 +6,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.benches.records import MOST_REMARKS
+from stream.benches.run import MOST_REMARKS
 from tests.stream.benches.bench import STEPS, Foreseer, Hall, floor, rule
 from tests.stream.plant import LATE_LANE, T0, S, batch, encoded
 from wire.config import HOUR_NS

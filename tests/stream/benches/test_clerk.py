@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from stream.benches.records import MOST_COLUMNS, MOST_NAME, MOST_REMARKS, MOST_STEPS
+from stream.benches.run import MOST_COLUMNS, MOST_NAME, MOST_REMARKS, MOST_STEPS
 from tests.stream.benches.bench import STEPS, Hall, at, floor, rows, rule
 from tests.stream.plant import LATE_LANE, S, batch
 from wire.config import HOUR_NS

@@ -1,7 +1,8 @@
 import pytest
 
 from stream.benches.habits import ENOUGH, MOST_VERSIONS, planned, remaining_s, taught, unusual, usual
-from stream.benches.records import ProcedureRecord, RunRecord
+from stream.benches.records import ProcedureRecord
+from stream.benches.run import RunRecord
 from wire.config import Procedure
 from wire.messages import Step
 

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from stream.benches import stored
 from stream.benches.records import (
-    ANEW,
     AT_A_STATION,
-    MOST_COLUMNS,
     MOST_OPEN,
     MOST_OVER,
+    MOST_PAST,
     MOST_PROCEDURES,
     MOST_STATIONS,
     Benches,
+    Past,
     ProcedureRecord,
-    RunRecord,
 )
+from stream.benches.run import ANEW, MOST_COLUMNS, RunRecord
 from stream.edges import SWITCHES
 from stream.seal import sealed
 from stream.state import split_key
@@ -54,6 +54,26 @@ def test_of_more_ended_runs_than_are_kept_the_one_longest_unheard_is_forgotten()
     kept = hall.state.benches["hall"].runs
     assert (len(kept), "r1" in kept, "r2" in kept) == (MOST_OVER, False, True)
     assert hall.core.dump(hall.state, ["run/hall/r1"]) == {"run/hall/r1": b""}
+
+
+def test_what_comes_of_a_run_that_was_forgotten_is_a_dead_letter_also_after_a_restart() -> None:
+    hall = _hall()
+    for number in range(MOST_OVER + 1):
+        hall.whole(f"r{number}")
+    hall.reload()
+    hall.outcomes.clear()
+    hall.say(Measured("r0", "S1", "x", 1.0), StepEnded("r0", "S1"))
+    hall.start("r0")
+    hall.end("r0")
+    assert [letter.reason for letter in hall.letters()] == ["run r0 is long over: a run's name is given once"] * 4
+    assert not hall.runs()
+
+
+def test_of_so_many_forgotten_runs_it_is_known_that_they_were() -> None:
+    past = Past()
+    for number in range(MOST_PAST + 1):
+        past = past.over(f"r{number}")
+    assert (past.holds("r0"), past.holds("r1"), len(past.digests)) == (False, True, MOST_PAST)
 
 
 def test_of_more_stations_or_procedures_than_are_kept_the_one_longest_unheard_goes_and_an_alarm_says_so() -> None:

@@ -1,0 +1,62 @@
+"""The answer to a step that ended: the model is asked, the advice is given, and a stop that is told rings."""
+
+from stream.alarms import Notice
+from stream.benches.advising import Occurrence, advise
+from stream.benches.calls import Call, ask
+from stream.benches.ending import alarm
+from stream.benches.ledger import Ledger
+from stream.benches.run import RunRecord
+from stream.phrase import quantity
+from wire.messages import Advice, StepEnded
+
+
+def answer(event: StepEnded, run: RunRecord, t_ns: int, ledger: Ledger) -> None:
+    """Advise on a run after one of its steps; always, if only to say that it is over or that there is no model."""
+    ground = ledger.ground(run)
+    call = None if run.over or ground.mode == "off" else _call(run, t_ns, ledger)
+    of = Occurrence(ledger.at.origin, ledger.at.edge, event.run, event.step, t_ns, ledger.late)
+    advice = advise(run, call, ground, of)
+    ledger.at.out.append(advice)
+    if advice.stop:
+        _ring(advice, run, ledger)
+    if run.advised(advice):
+        ledger.change(event.run)
+
+
+def _call(run: RunRecord, t_ns: int, ledger: Ledger) -> Call | None:
+    """What the model says; where it fails, an alarm says why."""
+    models = ledger.models(run)
+    if models is None:
+        return None
+    asked = ask(run, ledger.memory(run), models, t_ns)
+    rule, at_ns = f"model:{models.name}", ledger.edge_clock_ns
+    if asked.why:
+        instead = f"version {asked.call.version} does" if asked.call else "benches are told to go on"
+        facts = {"model": models.name, "procedure": run.procedure, "instead": instead, "reason": asked.why}
+        ledger.panel.raise_(Notice(rule, "model-of-runs", at_ns, facts, model=models.name), at_ns)
+    else:
+        ledger.panel.clear(rule, at_ns)
+    return asked.call
+
+
+def _ring(advice: Advice, run: RunRecord, ledger: Ledger) -> None:
+    """Ring where a bench is told to stop: not in shadow, and not for a run that is to be tested to the end."""
+    facts = {
+        "device": run.station or "a bench",
+        "unit": run.unit or "the unit",
+        "run": advice.run,
+        "step": advice.step,
+        "probability": quantity(advice.p_fail),
+        "steps": ", ".join(advice.because) or "no one step",
+    }
+    notice = Notice(
+        alarm(run),
+        "run-will-fail",
+        advice.t_ns,
+        facts,
+        value=advice.p_fail,
+        contributions=advice.because,
+        model=advice.model,
+        model_version=advice.model_version,
+    )
+    ledger.panel.raise_(notice, advice.t_ns)
