@@ -1,7 +1,6 @@
 """The catalogue put together: over which reader, registry, ledger and archive it looks; and who is to be asked."""
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -17,9 +16,11 @@ from store.archive.place import Place, place
 from store.box import DuckStore
 from store.errors import StoreError, StoreLockedError
 from store.port import Reader, StoreFullError
-from tocsin.access import Access, OverApi, OverFiles
+from tocsin.access import Access
 from tocsin.client import BoxError, Client
 from tocsin.export import archive_root
+from tocsin.over_api import OverApi
+from tocsin.over_files import OverFiles
 from tocsin.places import is_fleet, models_url, store_path
 from tocsin.reach import ReachError, running
 from wire.ports import BusError, Wish
@@ -118,11 +119,11 @@ def _of_box(loaded: Loaded, stack: ExitStack, *, writes: bool) -> Access:
     except StoreLockedError as error:
         return OverApi(running(loaded, error))
     if not writes:
-        return OverFiles(store, catalogued(loaded, store), put=_refused, clock_ns=time.time_ns())
+        return OverFiles(store, catalogued(loaded, store), put=_refused)
     from tocsin.standing import standing  # noqa: PLC0415 -- who only asks loads no model
 
     box = stack.enter_context(standing(loaded, store))
-    return OverFiles(store, catalogued(loaded, store), put=box.give, clock_ns=box.clock_ns)
+    return OverFiles(store, catalogued(loaded, store), put=box.give)
 
 
 def _refused(message: Wish) -> None:
@@ -162,7 +163,7 @@ def _of_fleet(loaded: Loaded, stack: ExitStack) -> Access:
             publishers.append(BusInbox(stack.enter_context(publisher)))
         publishers[0].append(message)
 
-    return OverFiles(reader, catalogued(loaded, reader), put=put, clock_ns=time.time_ns())
+    return OverFiles(reader, catalogued(loaded, reader), put=put)
 
 
 def edge_of(access: Access, loaded: Loaded, device: str) -> str:

@@ -11,10 +11,11 @@ import click
 import tocsin.promotion_commands  # noqa: F401 -- it adds to the commands of models
 from tocsin.archive_commands import archive
 from tocsin.dashboards_commands import dashboards
+from tocsin.data_commands import data
 from tocsin.dead_commands import dead
 from tocsin.model_commands import evaluate, models, score, train
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
-from tocsin.records import alarms, data, replay, simulate
+from tocsin.records import alarms, replay, simulate
 from tocsin.roles import edge, serve, stream
 from tocsin.store_commands import sink, store
 

@@ -11,7 +11,7 @@ from store.archive.reading import ArchiveReader
 from store.errors import StoreError
 from tocsin.options import PROBLEM, USAGE
 from tocsin.places import is_fleet
-from tocsin.reach import configured, reached
+from tocsin.reach import configured
 from wire.settings import Loaded
 
 FORMS: Mapping[str, Literal["csv", "parquet"]] = {".csv": "csv", ".parquet": "parquet"}
@@ -36,21 +36,25 @@ def archive_root(loaded: Loaded) -> str:
     return written if "://" in written else str(loaded.path(written))
 
 
-def write(config: Path, *, device: str, out: Path, start: str, end: str, archive: bool = False) -> int:
-    """Write the file and return its rows; a fleet's come from its archive. Raises ExportError, ReachError."""
-    form = FORMS.get(out.suffix.lower())
-    if form is None:
-        msg = f"{out}: name a file that ends in .csv or .parquet"
-        raise WrongWordsError(msg)
-    start_ns = _ns(start, "--from") if start else 0
-    end_ns = _ns(end, "--to") if end else EVER_NS
+def write(
+    config: Path, *, device: str, out: Path, start: str, end: str, archive: bool = False, noted: bool = False
+) -> int:
+    """Write the file and return its rows; a fleet's come from its archive. Raises ExportError, ReachError.
+
+    `noted`: the ledger of what went out remembers it.
+    """
+    from tocsin.catalogue import accessed  # noqa: PLC0415 -- it asks this module where the archive lies
+
+    form = form_of(out)
+    start_ns = moment_ns(start, "--from") if start else 0
+    end_ns = moment_ns(end, "--to") if end else EVER_NS
     loaded = configured(config)
     try:
         if archive or is_fleet(loaded.config):
             reader = ArchiveReader(place(archive_root(loaded)))
             return reader.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
-        with reached(loaded) as box:
-            return box.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
+        with accessed(loaded) as access:
+            return access.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns, noted=noted)
     except (ArchiveError, StoreError) as error:
         raise ExportError(str(error)) from error
     except OSError as error:
@@ -58,7 +62,30 @@ def write(config: Path, *, device: str, out: Path, start: str, end: str, archive
         raise ExportError(msg) from error
 
 
-def _ns(text: str, option: str) -> int:
+def write_runs(config: Path, *, procedure: str, out: Path) -> int:
+    """Write the ended runs of a procedure, a wide row a run. Raises ExportError, ReachError."""
+    from tocsin.catalogue import accessed  # noqa: PLC0415 -- see above
+
+    form = form_of(out)
+    try:
+        with accessed(configured(config)) as access:
+            return access.export_runs(procedure, out, form=form)
+    except OSError as error:
+        msg = f"{out} cannot be written: {error.strerror or error}"
+        raise ExportError(msg) from error
+
+
+def form_of(out: Path) -> Literal["csv", "parquet"]:
+    """What the name of a file says of its form. Raises WrongWordsError."""
+    form = FORMS.get(out.suffix.lower())
+    if form is None:
+        msg = f"{out}: name a file that ends in .csv or .parquet"
+        raise WrongWordsError(msg)
+    return form
+
+
+def moment_ns(text: str, option: str) -> int:
+    """A time that was typed; one without a zone is UTC. Raises WrongWordsError."""
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:

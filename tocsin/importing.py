@@ -26,6 +26,7 @@ class Recorded(msgspec.Struct, frozen=True):
     file: str
     sha256: str  # of the file's content
     device: str
+    time: str  # the column that held the times
     channels: tuple[str, ...]
     t_ns: I64  # n, strictly increasing
     values: F64  # n x c
@@ -47,14 +48,14 @@ class Recorded(msgspec.Struct, frozen=True):
         """How many there are."""
         return -(-len(self.t_ns) // self.piece_rows)
 
-    def batches(self, edge: str, clock_ns: int) -> Iterator[Batch]:
-        """The pieces in order; `clock_ns` is the edge's clock now, for recorded times drive no timer."""
+    def batches(self, edge: str) -> Iterator[Batch]:
+        """The pieces in order; their clock is their newest time, so that the same piece again is known as the same."""
         for number in range(self.pieces):
             cut = slice(number * self.piece_rows, (number + 1) * self.piece_rows)
             times = self.t_ns[cut].astype("<i8").tobytes()
             values = self.values[cut].astype("<f8").tobytes()
             frame = Frame(self.device, self.channels, times, values, "f8", own_times=True)
-            yield Batch(edge, self.lane, number + 1, clock_ns, late=True, frames=(frame,))
+            yield Batch(edge, self.lane, number + 1, int(self.t_ns[cut][-1]), late=True, frames=(frame,))
 
 
 def recorded(path: Path, *, device: str, time: str, ignore: Sequence[str]) -> list[Recorded]:
@@ -93,7 +94,9 @@ def _of(sheet: Sheet, frame: pd.DataFrame, device: str, time: str, ignore: Seque
     values = np.column_stack([each.column for each in channels])
     t_ns, values, moved = _in_order(t_ns, values)
     notes += [f"{moved} rows bear the time of the row before and were moved by 1 ns each"] if moved else []
-    return Recorded(where, sheet.sha256, device, tuple(each.name for each in channels), t_ns, values, tuple(notes))
+    return Recorded(
+        where, sheet.sha256, device, time, tuple(each.name for each in channels), t_ns, values, tuple(notes)
+    )
 
 
 def _in_order(t_ns: I64, values: F64) -> tuple[I64, F64, int]:

@@ -1,4 +1,4 @@
-"""Commands about machines and records: simulate, replay, data, alarms; imports no room until it must."""
+"""Commands about machines and records: simulate, replay, alarms; imports no room until it must."""
 
 import json
 from pathlib import Path
@@ -103,36 +103,6 @@ def replay(
         )
     except ReplayError as error:
         stop(str(error), USAGE)
-
-
-@click.group()
-def data() -> None:
-    """Look at and take out what is stored.
-
-    Example: tocsin data export --device pump-1 --out pump-1.csv
-    """
-
-
-@data.command()
-@click.option("--device", required=True)
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .csv or .parquet file.")
-@click.option("--from", "start", default="", help="ISO 8601, e.g. 2026-05-01T06:00Z.")
-@click.option("--to", "end", default="", help="ISO 8601.")
-@click.option("--archive", is_flag=True, help="From the archive; of a fleet, always.")
-@CONFIG
-def export(*, device: str, out: Path, start: str, end: str, archive: bool, config: Path) -> None:
-    """Write a device's readings to a file, from a running or a stopped box, or from the archive.
-
-    Example: tocsin data export --device pump-1 --out pump-1.csv
-    """
-    from tocsin.export import ExportError, write  # noqa: PLC0415
-    from tocsin.reach import ReachError  # noqa: PLC0415
-
-    try:
-        rows = write(config, device=device, out=out, start=start, end=end, archive=archive)
-    except (ExportError, ReachError) as error:
-        stop(str(error), error.code)
-    click.echo(f"{out}: {rows} rows of {device}")
 
 
 @click.group()

@@ -23,9 +23,8 @@ GIVE_UP_S = 600.0  # without any progress
 class Standing:
     """Takes inputs into a box that does not run. Its clock stands where it stood: no machine is silent by this."""
 
-    def __init__(self, log: LocalLog, runner: BoxRunner, *, clock_ns: int) -> None:
+    def __init__(self, log: LocalLog, runner: BoxRunner) -> None:
         """Keep what works."""
-        self.clock_ns = clock_ns
         self._log = log
         self._runner = runner
         self._last = 0
@@ -83,6 +82,6 @@ def standing(loaded: Loaded, store: DuckStore) -> Iterator[Standing]:
         thread.start()
         stack.callback(thread.join)
         stack.callback(stop.set)
-        at_work = Standing(log, runner, clock_ns=clock_ns)
+        at_work = Standing(log, runner)
         yield at_work
         at_work.settle()

@@ -87,7 +87,12 @@ def router(desk: Desk) -> APIRouter:
         _known(desk, body.edge)
         frame = _frame(body)
         now_ns = desk.now_ns()
-        _put(desk, Batch(body.edge, body.lane, body.seq, now_ns, late=True, frames=(frame,)))
+        newest_ns = int.from_bytes(frame.t_ns[-8:], "little", signed=True)
+        if not 0 <= newest_ns <= now_ns:
+            remedy = "Recorded rows are of a time that is over."
+            raise Problem(422, "These rows are of a time that is yet to come, or of none.", remedy=remedy)
+        # Its own newest time is the clock of a piece: the same piece again is then known as the same.
+        _put(desk, Batch(body.edge, body.lane, body.seq, newest_ns, late=True, frames=(frame,)))
         if body.file:
             told = body.file
             remember(
