@@ -119,11 +119,12 @@ def _models(loaded: Loaded) -> Iterator[Problem]:
 
 
 def _console(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
-    host = config.console.listen.rpartition(":")[0].strip("[]")
-    if not _is_loopback(host) and len(environ.get(TOKEN, "")) < TOKEN_MIN:
-        token = f"a token of at least {TOKEN_MIN} characters"
-        what = f"{host} can be reached from other machines: set {token} in the environment variable {TOKEN}"
-        yield Problem(key="console.listen", what=f'{what}, or listen on "127.0.0.1"')
+    for key, listen in (("console.listen", config.console.listen), ("edge.listen", config.edge.listen)):
+        host = listen.rpartition(":")[0].strip("[]")
+        if listen and not _is_loopback(host) and len(environ.get(TOKEN, "")) < TOKEN_MIN:
+            token = f"a token of at least {TOKEN_MIN} characters"
+            what = f"{host} can be reached from other machines: set {token} in the environment variable {TOKEN}"
+            yield Problem(key=key, what=f'{what}, or listen on "127.0.0.1"')
 
 
 def _is_loopback(host: str) -> bool:

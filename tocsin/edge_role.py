@@ -1,17 +1,29 @@
-"""`tocsin edge`: sources into an outbox on disk, and from there to Kafka."""
+"""`tocsin edge`: sources into an outbox on disk, from there to Kafka, and advice back to the benches."""
 
+import logging
+import os
+import threading
 from contextlib import ExitStack
+from importlib.util import find_spec
 
 from bus.address import Address
 from bus.publisher import KafkaPublisher
+from bus.tail import Tail
 from edge.agent import Agent
 from edge.forwarder import Forwarder
 from edge.log import LocalLog
 from edge.logfile import LogError
+from tocsin.advice_watch import AdviceWatch
+from tocsin.check import TOKEN
 from tocsin.fleet import RoleError, Work
 from tocsin.places import at_home, log_path
 from tocsin.vitals import Probe, Vital
 from wire.settings import Loaded
+from wire.topics import ADVICE
+
+JOIN_S = 15.0
+
+log = logging.getLogger(__name__)
 
 
 def edge(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Probe]:
@@ -25,6 +37,9 @@ def edge(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Prob
         agent = stack.enter_context(Agent(config, log=outbox))
     except (LogError, ValueError, OSError) as error:
         raise RoleError(str(error)) from error
+    watch = _advised(agent, address, stack, edge=config.edge.name)
+    if config.edge.listen:
+        _open_door(agent, config.edge.listen, stack)
     forwarder = Forwarder(outbox, publisher, key=config.edge.name, live_first_after_ns=config.edge.live_first_after_ns)
 
     def probe() -> Vital:
@@ -38,9 +53,39 @@ def edge(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Prob
             "rows_given_up": float(status.lane.given_up),
             "records_sent": float(health.sent),
             "records_sent_again": float(health.again),
+            "advice_passed_back": float(watch.told),
         }
         if status.hours_left is not None:
             figures["outbox_hours_left"] = status.hours_left
         return Vital(figures, trouble=status.trouble or health.trouble or publisher.trouble, dead=agent.failure)
 
     return forwarder.run, probe
+
+
+def _advised(agent: Agent, address: Address, stack: ExitStack, *, edge: str) -> AdviceWatch:
+    """Pass advice back to the benches, beside all else; without it they go on, so no trouble of it ends the edge."""
+
+    def hear() -> Tail:
+        return Tail(address, topic=ADVICE, key=edge.encode(), client_id=f"tocsin-edge-{edge}-advice")
+
+    watch, stop = AdviceWatch(hear, agent.returns, edge=edge), threading.Event()
+    thread = threading.Thread(target=watch.run, args=(stop,), name="edge-advice", daemon=True)
+    thread.start()
+    stack.callback(thread.join, JOIN_S)
+    stack.callback(stop.set)
+    return watch
+
+
+def _open_door(agent: Agent, listen: str, stack: ExitStack) -> None:
+    """Take runs over HTTP as well. Raises RoleError."""
+    if missing := [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]:
+        msg = f"edge.listen needs the package {missing[0]}: pip install 'tocsin[console]'"
+        raise RoleError(msg)
+    from dashboards.console.bench_door import BenchDoor  # noqa: PLC0415 -- only who needs it loads it
+    from dashboards.console.served import ConsoleError  # noqa: PLC0415
+
+    try:
+        door = BenchDoor(agent.outbox, agent.returns, listen=listen, token=os.environ.get(TOKEN) or None)
+        log.info("benches are heard on %s", stack.enter_context(door).url)
+    except ConsoleError as error:
+        raise RoleError(str(error)) from error

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query
 from dashboards.console.acknowledge import Actions
 from dashboards.console.desk import Desk
 from dashboards.console.problem import Problem
-from dashboards.console.series import moment
 from dashboards.console.shapes import AcknowledgeIn, ActionOut, AlarmHistoryOut, AlarmOut, alarm_out
+from dashboards.console.when import moment
 from wire.messages import Alarm, Verb
 
 

@@ -10,10 +10,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 
+from dashboards.console.bench import Bench
 from dashboards.console.bench_shapes import EndIn, RunIn, StepIn, StepOut, TakenOut, step_out
-from dashboards.console.desk import Bench
 from dashboards.console.problem import Problem
-from dashboards.console.series import moment
+from dashboards.console.when import moment
 from wire.messages import Measured, RunEnded, RunEvent, RunStarted, StepEnded
 from wire.ports import Arrival, FullError, Receipt
 
@@ -64,7 +64,7 @@ def router(bench: Bench | None, *, clock_s: Callable[[], float] = time.monotonic
 
 def _there(bench: Bench | None) -> Bench:
     if bench is None:
-        remedy = 'Send them to an edge: set [edge] listen = "127.0.0.1:8766" in the config of its `tocsin edge`.'
+        remedy = 'Send them to an edge: set [edge] listen = "127.0.0.1:8770" in the config of its `tocsin edge`.'
         raise Problem(409, "Runs are not taken here: this page only shows a fleet.", remedy=remedy)
     return bench
 

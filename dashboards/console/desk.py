@@ -8,11 +8,12 @@ from typing import TypeVar
 
 import msgspec
 
+from dashboards.console.bench import Bench
 from models.catalogue.catalogued import Catalogued
 from models.registry.folder import Registry
 from store.port import Reader
 from wire.config import DeviceRule, Procedure
-from wire.ports import Inbox, Intake, Waiting
+from wire.ports import Inbox
 
 _Answer = TypeVar("_Answer")
 WORKERS = 4
@@ -31,13 +32,6 @@ class BoxStatus(msgspec.Struct, frozen=True):
 
 
 Status = Callable[[], BoxStatus]
-
-
-class Bench(msgspec.Struct, frozen=True):
-    """Where what benches send over HTTP goes, and where they wait for advice."""
-
-    intake: Intake
-    waiting: Waiting
 
 
 def _no_procedure(name: str) -> Procedure:

@@ -13,7 +13,8 @@ from starlette.responses import FileResponse
 
 from dashboards.console.desk import Desk
 from dashboards.console.problem import Problem
-from dashboards.console.series import LATEST_NS, find, moment
+from dashboards.console.series import LATEST_NS, find
+from dashboards.console.when import moment
 from models.catalogue.entries import Moved
 from models.catalogue.ledger import digest_of
 

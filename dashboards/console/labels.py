@@ -10,7 +10,8 @@ from dashboards.console.desk import Desk
 from dashboards.console.label_shapes import LabelIn, LabelledOut, LabelOut, WithdrawIn, label_out
 from dashboards.console.problem import Problem
 from dashboards.console.runs import known_run
-from dashboards.console.series import find, moment
+from dashboards.console.series import find
+from dashboards.console.when import moment
 from store.port import Reader
 from wire.messages import Label, Labelled, Origin, Verdict
 

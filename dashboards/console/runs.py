@@ -20,7 +20,7 @@ from dashboards.console.bench_shapes import (
 from dashboards.console.desk import Desk
 from dashboards.console.problem import Problem
 from dashboards.console.procedures import Procedures, Standing
-from dashboards.console.series import moment
+from dashboards.console.when import moment
 from models.runs.savings import Amount, Rate
 from store.port import Reader
 from wire.messages import Action, Run, Verb

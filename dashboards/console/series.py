@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from dashboards.console.desk import Desk
-from dashboards.console.moments import iso, length, parse_ns
+from dashboards.console.moments import iso, length
 from dashboards.console.problem import Problem, unknown_device
 from dashboards.console.shapes import SeriesOut
+from dashboards.console.when import moment
 from store.port import Device, Series
 from wire.messages import NS_PER_S
 
@@ -39,15 +40,6 @@ def find(desk: Desk, name: str) -> Device:
         if device.device == name:
             return device
     raise unknown_device(name, (device.device for device in devices))
-
-
-def moment(text: str, name: str, default: int) -> int:
-    """A moment of the query. Raises Problem that shows how one is written."""
-    try:
-        return parse_ns(text) if text else default
-    except ValueError as error:
-        remedy = "Write it as 2026-01-31T08:00:00Z or as nanoseconds since 1970."
-        raise Problem(422, f"{name} is no time: {text!r}.", remedy=remedy) from error
 
 
 def stretch(device: Device, start: str, end: str, *, default_ns: int = DEFAULT_NS) -> tuple[int, int]:

@@ -59,3 +59,10 @@ def test_an_open_page_needs_a_token(tmp_path: Path, listen: str) -> None:
 @pytest.mark.parametrize("listen", ["127.0.0.1:80", "localhost:80", "[::1]:80", "127.9.9.9:0"])
 def test_a_page_for_this_machine_needs_none(tmp_path: Path, listen: str) -> None:
     assert said(tmp_path, HOST + f'[console]\nlisten = "{listen}"\n') == []
+
+
+def test_an_edge_that_others_can_reach_needs_a_token(tmp_path: Path) -> None:
+    door = HOST + '[edge]\nlisten = "0.0.0.0:8770"\n'
+    assert "edge.listen" in said(tmp_path, door)[0]
+    assert "TOCSIN_TOKEN" in said(tmp_path, door)[0]
+    assert said(tmp_path, door, TOCSIN_TOKEN="0123456789abcdef") == []
