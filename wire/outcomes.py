@@ -121,7 +121,7 @@ class Advice(msgspec.Struct, frozen=True, omit_defaults=True, tag="advice"):
     high: float | None = None
     would_stop: bool = False
     withheld: str = ""  # "shadow", "control" (always tested to the end), "off", "no-model", "late", "over"
-    because: Mapping[str, float] = {}  # step -> share in what speaks for failure, largest first
+    because: Mapping[str, float] = {}  # step, or "station" for its earlier runs -> share in what speaks for failure
     cost_stop: float | None = None  # expected, in the currency of the procedure
     cost_go_on: float | None = None
     saved_s: float | None = None  # what a stop here saves of the time that a run usually takes

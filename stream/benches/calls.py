@@ -15,6 +15,7 @@ from stream.detectors import Detectors, previous, wanted
 from stream.versions import Versions
 
 TOP = 5  # steps that are named
+STATION = "station"  # named among them: how its earlier runs were
 SAID = 200  # characters of a reason: it may quote what a model stumbled over
 WITH_INTERVAL = 4  # numbers of an outlook: P(pass), P(fail), and the interval of that
 
@@ -122,17 +123,20 @@ def _call(detector: Detector, run: RunRecord, said: Scored) -> Call | str | None
         low=interval[0],
         high=interval[1],
         beyond=score >= 1.0,
-        because=_because(detector, said),
+        because=_because(detector, run, said),
     )
 
 
-def _because(detector: Detector, said: Scored) -> Mapping[str, float]:
+def _because(detector: Detector, run: RunRecord, said: Scored) -> Mapping[str, float]:
+    """Shares by step; what speaks against the run in columns that are still to come is what its station did before."""
+    known = [at for at, column in enumerate(detector.channels) if not math.isnan(run.row.get(column, math.nan))]
+    newest = max(known, default=-1)
     parts = np.nan_to_num(said.contributions[0].astype(np.float64))
     total = float(parts.sum())
     steps: dict[str, float] = {}
     for at in np.flatnonzero(parts > 0.0):
         column = detector.channels[at]
-        step = step_of(column) or column
+        step = (step_of(column) or column) if at <= newest else STATION
         steps[step] = steps.get(step, 0.0) + float(parts[at]) / total
     top = sorted(steps, key=lambda step: (-steps[step], step))[:TOP]
     return {step: round(steps[step], 4) for step in top}
