@@ -80,6 +80,6 @@ def aborted_end(end: RunEnded, t_ns: int) -> RunEnded:
 def _shuffled(events: list[RunEvent], rng: np.random.Generator) -> list[RunEvent]:
     """Some events come after later ones."""
     moved = list(events)
-    for at in rng.integers(len(moved) - _FAR, size=5).tolist():
+    for at in rng.integers(max(1, len(moved) - _FAR), size=5).tolist():
         moved.insert(at + int(rng.integers(1, _FAR)), moved.pop(at))
     return moved

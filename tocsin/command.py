@@ -15,8 +15,9 @@ from tocsin.data_commands import data
 from tocsin.dead_commands import dead
 from tocsin.model_commands import evaluate, models, score, train
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
-from tocsin.records import alarms, replay, simulate
+from tocsin.records import alarms, replay
 from tocsin.roles import edge, serve, stream
+from tocsin.simulate_commands import simulate
 from tocsin.store_commands import sink, store
 
 

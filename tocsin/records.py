@@ -1,67 +1,11 @@
-"""Commands about machines and records: simulate, replay, alarms; imports no room until it must."""
+"""Commands about records: replay, alarms; imports no room until it must."""
 
 import json
 from pathlib import Path
 
 import click
 
-from tocsin.options import AS_JSON, CONFIG, PROBLEM, USAGE, Duration, stop
-
-
-def _faults(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:  # noqa: FBT001 -- click's own order
-    if asked:
-        from tocsin.simulate import faults  # noqa: PLC0415
-
-        click.echo(faults())
-        ctx.exit()
-
-
-@click.command()
-@click.argument("kind", type=click.Choice(["pump", "spindle"]))
-@click.option("--to", "target", default="stdout", show_default=True, help="stdout, serial:PATH or mqtt://HOST:PORT")
-@click.option("--every", "every_s", type=Duration(), default="1s", show_default=True, help="Time between rows.")
-@click.option("--for", "for_s", type=Duration(), default=None, help="End after this long.")
-@click.option("--fault", default="", help="A fault, e.g. bearing-wear; see --faults.")
-@click.option("--at", "at_s", type=Duration(), default="60s", show_default=True, help="When the fault begins.")
-@click.option("--ramp", "ramp_s", type=Duration(), default="60s", show_default=True, help="How long it grows.")
-@click.option("--device", default="", help="The device's name.")
-@click.option("--seed", default=1, show_default=True, help="Another seed, another machine.")
-@click.option("--faults", is_flag=True, is_eager=True, expose_value=False, callback=_faults, help="List the faults.")
-def simulate(
-    *,
-    kind: str,
-    target: str,
-    every_s: float,
-    for_s: float | None,
-    fault: str,
-    at_s: float,
-    ramp_s: float,
-    device: str,
-    seed: int,
-) -> None:
-    """Be a machine: speak its readings on a serial line, over MQTT or to stdout.
-
-    A broker that wants a login is given MQTT_USERNAME and MQTT_PASSWORD of the environment.
-
-    \b
-    Example: tocsin simulate pump --to serial:/tmp/pump --every 100ms --fault bearing-wear
-    """  # noqa: D301 -- click reads the mark
-    from tocsin.simulate import SimulateError, speak  # noqa: PLC0415
-
-    try:
-        speak(
-            kind,
-            target=target,
-            every_s=every_s,
-            for_s=for_s,
-            fault=fault,
-            at_s=at_s,
-            ramp_s=ramp_s,
-            device=device,
-            seed=seed,
-        )
-    except SimulateError as error:
-        stop(str(error), USAGE)
+from tocsin.options import AS_JSON, CONFIG, PROBLEM, USAGE, stop
 
 
 @click.command()

@@ -57,8 +57,7 @@ def speak(
             while not end.is_set() and not line.finished(0.1):
                 pass
     except BrokenPipeError:
-        # The reader of the pipe has gone; what Python still holds for it goes nowhere, or it would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        unread()
     except (OSError, ValueError) as error:
         msg = f"cannot speak to {target}: {error}"
         raise SimulateError(msg) from error
@@ -70,20 +69,31 @@ def _line(machine: Machine, target: str, *, every_ns: int, rows: int | None, sta
     if to == "stdout":
         return start(machine, "stdout", every_ns=every_ns, rows=rows, start_ns=start_ns)
     if to == "serial" and where:
-        link = Path(where)
-        if link.exists() and Path("/dev/pts") not in link.resolve().parents:
-            msg = f"{where} is there already and is no simulated port: name another path"
-            raise SimulateError(msg)
+        link = simulated(Path(where))
         return start(machine, "serial", every_ns=every_ns, rows=rows, start_ns=start_ns, link=link)
     if to == "mqtt" and url.hostname:
         # The line itself waits for a broker without a word, which is right for a machine and not for a person.
         socket.create_connection((url.hostname, url.port or 1883), timeout=CONNECT_S).close()
-        return start(machine, "mqtt", every_ns=every_ns, rows=rows, start_ns=start_ns, url=target, login=_login())
+        return start(machine, "mqtt", every_ns=every_ns, rows=rows, start_ns=start_ns, url=target, login=login())
     msg = f'--to must be "stdout", "serial:PATH" or "mqtt://HOST:PORT", got {target!r}'
     raise SimulateError(msg)
 
 
-def _login() -> tuple[str, str] | None:
+def unread() -> None:
+    """The reader of the pipe has gone; what Python still holds for it goes nowhere, or it would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def simulated(link: Path) -> Path:
+    """A path where a simulated port may stand; raises SimulateError where something else does."""
+    if link.exists() and Path("/dev/pts") not in link.resolve().parents:
+        msg = f"{link} is there already and is no simulated port: name another path"
+        raise SimulateError(msg)
+    return link
+
+
+def login() -> tuple[str, str] | None:
+    """Who to be at a broker, from the environment."""
     name = os.environ.get(USERNAME, "")
     return (name, os.environ.get(PASSWORD, "")) if name else None
 
