@@ -5,6 +5,7 @@ from stream.benches.advising import Occurrence, advise
 from stream.benches.calls import Call, ask
 from stream.benches.ending import alarm
 from stream.benches.ledger import Ledger
+from stream.benches.memories import StationMemories
 from stream.benches.run import RunRecord
 from stream.phrase import quantity
 from wire.messages import Advice, StepEnded
@@ -28,7 +29,7 @@ def _call(run: RunRecord, t_ns: int, ledger: Ledger) -> Call | None:
     models = ledger.models(run)
     if models is None:
         return None
-    asked = ask(run, ledger.memory(run), models, t_ns)
+    asked = ask(run, StationMemories(run, models, ledger.floor), models, t_ns)
     rule, at_ns = f"model:{models.name}", ledger.edge_clock_ns
     if asked.why:
         instead = f"version {asked.call.version} does" if asked.call else "benches are told to go on"

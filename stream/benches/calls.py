@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -41,6 +42,13 @@ class Asked(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Memories(Protocol):
+    """What is known of the runs of a procedure on a station."""
+
+    def of(self, detector: Detector) -> Memory | None:
+        """What a model remembers of them."""
+
+
 class Models(msgspec.Struct, frozen=True):
     """Where the model of a procedure is found, in the version that is in force."""
 
@@ -49,9 +57,14 @@ class Models(msgspec.Struct, frozen=True):
     detectors: Detectors
 
     @property
+    def in_force(self) -> Detector | None:
+        """The version in force, if it is to be had."""
+        return wanted(self.name, self.versions, self.detectors)
+
+    @property
     def lacking(self) -> str:
         """Why the version in force is not to be had; "" if it is."""
-        if wanted(self.name, self.versions, self.detectors):
+        if self.in_force:
             return ""
         return self.detectors.why(self.name, self.versions.get(self.name, Versions()).champion)
 
@@ -63,11 +76,11 @@ class Models(msgspec.Struct, frozen=True):
                 yield detector
 
 
-def ask(run: RunRecord, memory: Memory | None, models: Models, t_ns: int) -> Asked:
+def ask(run: RunRecord, memories: Memories, models: Models, t_ns: int) -> Asked:
     """Let the model in force call a run, or where it fails the one before it; nothing is learnt."""
     why = models.lacking
     for detector in models.each():
-        said = _advanced(detector, run, memory, t_ns, learn=False)
+        said = _advanced(detector, [run], memories.of(detector), [t_ns], learn=False)
         told = said if isinstance(said, str) else _call(detector, run, said)
         if not isinstance(told, str):
             return Asked(told, why)
@@ -75,33 +88,54 @@ def ask(run: RunRecord, memory: Memory | None, models: Models, t_ns: int) -> Ask
     return Asked(None, why)
 
 
-def learn(run: RunRecord, memory: Memory | None, models: Models, t_ns: int) -> Memory | None:
+def learn(run: RunRecord, memories: Memories, models: Models, t_ns: int) -> Memory | None:
     """What the model remembers of the station after this whole run; None where it remembers nothing."""
     for detector in models.each():
-        said = _advanced(detector, run, memory, t_ns, learn=True)
+        said = _advanced(detector, [run], memories.of(detector), [t_ns], learn=True)
         if not isinstance(said, str):
-            return Memory(detector.name, detector.version, said.state.tobytes()) if said.state.size else None
+            return _kept(detector, said)
     return None
 
 
-def _advanced(detector: Detector, run: RunRecord, memory: Memory | None, t_ns: int, *, learn: bool) -> Scored | str:
+def remembered(runs: Sequence[RunRecord], detector: Detector) -> Memory | None:
+    """What a model would remember of a station had it seen these runs of it; None where it would nothing."""
+    if not runs or not detector.cold(len(detector.channels)).size:
+        return None
+    said = _advanced(detector, runs, None, [run.ended_ns for run in runs], learn=True)
+    return None if isinstance(said, str) else _kept(detector, said)
+
+
+def fits(memory: Memory, detector: Detector) -> bool:
+    """Whether a memory is that of this model."""
+    return (memory.model, memory.version) == (detector.name, detector.version)
+
+
+def _kept(detector: Detector, said: Scored) -> Memory | None:
+    return Memory(detector.name, detector.version, said.state.tobytes()) if said.state.size else None
+
+
+def _advanced(
+    detector: Detector, runs: Sequence[RunRecord], memory: Memory | None, t_ns: Sequence[int], *, learn: bool
+) -> Scored | str:
+    """What came of the rows of runs; why, where nothing can."""
     if detector.task is not Task.OUTCOME:
         return f"it answers another question: its task is {detector.task.value}, not {Task.OUTCOME.value}"
-    if run.row and not any(column in run.row for column in detector.channels):
-        return f"it knows none of the {len(run.row)} columns of this run"
-    row = np.array([row_of(run.row, detector.channels)])
-    on = np.ones(1, dtype=np.bool_)
+    row = runs[-1].row
+    if row and not any(column in row for column in detector.channels):
+        return f"it knows none of the {len(row)} columns of this run"
+    rows = np.array([row_of(run.row, detector.channels) for run in runs])
+    on = np.ones(len(runs), dtype=np.bool_)
     try:
-        job = Job(_state(detector, memory), np.array([t_ns]), row, on, learn=learn, channels=detector.channels)
+        job = Job(_state(detector, memory), np.array(t_ns), rows, on, learn=learn, channels=detector.channels)
         return detector.advance([job])[0]
     except Exception as error:
-        log.exception("model %s %d fails on a run of %s", detector.name, detector.version, run.procedure)
+        log.exception("model %s %d fails on a run of %s", detector.name, detector.version, runs[-1].procedure)
         return f"it fails: {type(error).__name__}: {error}"[:SAID]
 
 
 def _state(detector: Detector, memory: Memory | None) -> np.ndarray:
     cold = detector.cold(len(detector.channels))
-    if memory is None or (memory.model, memory.version) != (detector.name, detector.version):
+    if memory is None or not fits(memory, detector):
         return cold
     state = np.frombuffer(memory.state, dtype=np.float64)
     return state if state.size == cold.size else cold

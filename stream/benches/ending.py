@@ -6,6 +6,7 @@ from stream.benches import remarks
 from stream.benches.calls import learn
 from stream.benches.habits import planned, taught
 from stream.benches.ledger import Ledger
+from stream.benches.memories import StationMemories
 from stream.benches.run import RunRecord
 from wire.config import HOUR_NS
 from wire.messages import Label, RunEnded
@@ -65,12 +66,15 @@ def _teach(run: RunRecord, t_ns: int, ledger: Ledger) -> None:
     """Let the procedure know what is usual, and the model what this station measures."""
     if run.procedure:
         taught(ledger.floor.procedure(run.procedure), run)
-    models = ledger.models(run)
-    if models is None or not run.station or ledger.late:
+    if not run.station or ledger.late:
         return
-    memory = learn(run, ledger.memory(run), models, t_ns)
-    if memory is not None:
-        ledger.floor.station(run.station).learnt(run.procedure, memory)
+    models = ledger.models(run)
+    if models is not None:
+        memories = StationMemories(run, models, ledger.floor)
+        memory = learn(run, memories, models, t_ns)
+        if memory is not None:
+            memories.keep(memory)
+    run.taught = True  # not before: a model that is shown what was taught must not see this one twice
 
 
 def _label(name: str, run: RunRecord, outcome: str, ledger: Ledger) -> Label:

@@ -59,6 +59,12 @@ class Floor:
             self._benches.past[PAST] = self._benches.past.get(PAST, Past()).over(name)
             self._draft.touched(key("past", self.at.edge, PAST))
 
+    def taught(self, station: str, procedure: str) -> list[RunRecord]:
+        """Runs at hand that say something of a station, in the order in which they ended; to be read only."""
+        runs = [(run.ended_ns, name) for name, run in self._benches.runs.items() if run.taught]
+        found = [self._benches.runs[name] for _, name in sorted(runs)]
+        return [run for run in found if (run.station, run.procedure) == (station, procedure)]
+
     def forgotten(self, name: str) -> bool:
         """Whether a run was over and is remembered no more."""
         return name not in self._benches.runs and self._benches.past.get(PAST, Past()).holds(name)

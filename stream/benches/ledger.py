@@ -7,7 +7,6 @@ from stream.benches.advising import Ground
 from stream.benches.calls import Models
 from stream.benches.floor import Floor
 from stream.benches.habits import planned, usual
-from stream.benches.records import Memory
 from stream.benches.run import RunRecord
 from stream.detectors import OFF, Detectors
 from stream.draft import Draft, Occasion
@@ -74,8 +73,3 @@ class Ledger:
         if not name or name == OFF or not run.procedure:
             return None
         return Models(name, self._draft.models, self._detectors)
-
-    def memory(self, run: RunRecord) -> Memory | None:
-        """What a model remembers of the runs of this procedure on this station."""
-        station = self.floor.known_station(run.station)
-        return station.memories.get(run.procedure) if station else None

@@ -40,6 +40,7 @@ class RunRecord(msgspec.Struct):
     row: dict[str, float] = {}
     remarks: tuple[str, ...] = ()
     control: bool = False
+    taught: bool = False  # it ended with an outcome that says something of its station
     p_fail: float | None = None
     would_stop_at: str = ""
     stopped_at: str = ""

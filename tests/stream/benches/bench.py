@@ -37,7 +37,15 @@ class Foreseer:
         return state
 
     def advance(self, jobs: Sequence[Job]) -> list[Scored]:
-        return [self._one(job) for job in jobs]
+        return [self._all(job) for job in jobs]
+
+    def _all(self, job: Job) -> Scored:
+        """Its rows one by one; what is said is that of the last."""
+        state = job.state
+        for row in job.rows:
+            said = self._one(msgspec.structs.replace(job, state=state, rows=row[None]))
+            state = said.state
+        return said
 
     def _one(self, job: Job) -> Scored:
         row = job.rows[0]

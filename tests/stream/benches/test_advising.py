@@ -267,14 +267,29 @@ def test_a_backlog_teaches_a_model_nothing() -> None:
     assert len(hall.labels()) == 1
 
 
-def test_another_version_begins_without_the_memory_of_the_one_before() -> None:
+def test_another_version_is_told_of_the_runs_that_the_one_before_saw() -> None:
     hall = Hall(floor(rule(), models=[Foreseer(1, drift=True), Foreseer(2, drift=True)]))
     hall.put(ModelChange("m1", "fails", 1))
     hall.whole("r1", 0.25)
-    hall.put(ModelChange("m2", "fails", 2))
-    hall.start("r2")
-    advice = hall.step("r2", "S1", 0.0)
-    assert (advice.p_fail, advice.model_version) == (0.0, 2)
+    hall.whole("r2", 0.9, outcome="aborted")
+    hall.whole("r3", 0.75, outcome="fail")
+    for version in (2, 1, 2):
+        hall.put(ModelChange(f"to {version}", "fails", version))
+        hall.start(f"under-{version}-{len(hall.outcomes)}")
+        advice = hall.step(hall.runs()[-1].run, "S1", 0.0)
+        assert (advice.p_fail, advice.model_version) == (0.5, version)
+
+
+def test_a_model_that_comes_later_is_told_of_the_runs_before_it() -> None:
+    hall = Hall(floor(rule(), models=[]))
+    hall.whole("r1", 0.25)
+    hall.whole("r2", 0.75)
+    hall.core = floor(rule(), models=[Foreseer(drift=True)])
+    hall.reload()
+    hall.whole("r3", 0.5)
+    assert hall.advice()[-1].p_fail == 1.0
+    hall.start("r4")
+    assert hall.step("r4", "S1", 0.0).p_fail == 0.5
 
 
 class _Anomaly(Foreseer):
