@@ -10,6 +10,7 @@ import click
 
 import tocsin.promotion_commands  # noqa: F401 -- it adds to the commands of models
 from tocsin.archive_commands import archive
+from tocsin.backtest_command import backtest
 from tocsin.dashboards_commands import dashboards
 from tocsin.data_commands import data
 from tocsin.dead_commands import dead
@@ -128,7 +129,7 @@ def doctor(*, config: Path, as_json: bool) -> None:
 
 for command in (edge, stream, sink, archive, serve, store, simulate, replay, data, alarms, dead, dashboards):
     cli.add_command(command)
-for command in (train, score, evaluate, models):
+for command in (train, score, evaluate, models, backtest):
     cli.add_command(command)
 
 

@@ -14,7 +14,7 @@ from dashboards.console.moments import iso, length
 from dashboards.console.problem import Problem, unknown_device
 from dashboards.console.shapes import SeriesOut
 from dashboards.console.when import moment
-from store.port import Device, Series
+from store.port import Device, Role, Series
 from wire.messages import NS_PER_S
 
 DEFAULT_NS = 3600 * NS_PER_S
@@ -114,13 +114,24 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/devices/{device:path}/scores", responses=_BOTH, response_class=Response)
     def scores(  # noqa: PLR0917 -- FastAPI passes them by name
-        request: Request, device: str, start: Start = "", end: End = "", points: Points = POINTS, form: Form = ""
+        request: Request,
+        device: str,
+        start: Start = "",
+        end: End = "",
+        points: Points = POINTS,
+        form: Form = "",
+        role: Annotated[Role, Query(description="whose: of what scores live, beside it, or of history")] = "champion",
+        model: Annotated[str, Query(description="only of this model")] = "",
+        version: Annotated[int, Query(ge=0, description="only of this version; 0: any")] = 0,
     ) -> Response:
         """Scores in time order, 1.0 is the limit; a column a channel with its contribution near the limit."""
         known = find(desk, device)
         start_ns, end_ns = stretch(known, start, end)
         if not points:
             _refuse_too_much(known, start_ns, end_ns)
-        return answer(request, form, desk.reader.scores(device, start_ns=start_ns, end_ns=end_ns, points=points))
+        found = desk.reader.scores(
+            device, start_ns=start_ns, end_ns=end_ns, points=points, role=role, model=model, version=version
+        )
+        return answer(request, form, found)
 
     return routes
