@@ -13,7 +13,7 @@ from stream.conclusion import Heard, conclude, overhear
 from stream.detectors import SETTLE_ROWS, Detectors, lacks
 from stream.device import Device, Watch
 from stream.draft import Draft
-from stream.seats import Candidate, Champion, Seat
+from stream.seats import Beside, Champion, Seat
 from stream.visit import Gathered, Visit
 
 SAID = 200  # characters of a reason: it may quote what a model stumbled over
@@ -48,7 +48,7 @@ class _Round(msgspec.Struct):
 
 def score(visits: Sequence[Visit], draft: Draft, detectors: Detectors, decision: Decision | None) -> None:
     """Let the detectors judge what the visits brought, in the order in which they came (`decision`: not their own)."""
-    watching, trying = (_begun(visits, seat, draft, detectors) for seat in (Champion(), Candidate()))
+    watching, trying = (_begun(visits, seat, draft, detectors) for seat in (Champion(), Beside()))
     for each in visits:
         for turn in (watching, trying):
             if (each.at.edge, each.name) in turn.stumbled and (each.live or each.late):

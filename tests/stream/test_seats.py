@@ -132,6 +132,29 @@ def test_a_champion_that_is_gone_back_from_is_tried_on_with_what_it_knows() -> N
     assert not np.isnan(values_of(by(line, "candidate", 2))).any()
 
 
+def test_a_version_that_was_never_tried_here_watches_once_it_has_seen_enough_and_no_row_stays_without_a_score() -> None:
+    line = Line(core(Level(1), Level(2)))
+    line.put(ModelChange("m1", "pump", 1))
+    sent(line, 0, [5.0] * 5)
+    line.put(ModelChange("m2", "pump", 2))
+    sent(line, 5, [5.0] * 5)
+    assert score_times(by(line, "champion", 1)) == list(range(8))
+    assert score_times(by(line, "champion", 2)) == [8, 9]
+    assert not np.isnan(values_of(by(line, "champion", 2))).any()
+    assert score_times(by(line, "candidate", 2)) == [5, 6, 7]
+
+
+def test_a_version_that_fails_before_it_has_seen_enough_never_watches() -> None:
+    line = Line(core(Level(1), Level(2, fails="raises")))
+    line.put(ModelChange("m1", "pump", 1))
+    sent(line, 0, [5.0] * 5)
+    line.put(ModelChange("m2", "pump", 2))
+    sent(line, 5, [5.0, BAD, 5.0, 5.0, 5.0])
+    assert score_times(by(line, "champion", 1)) == list(range(10))
+    assert not by(line, "champion", 2)
+    assert line.steps("model-previous") == ["unacknowledged"]
+
+
 def test_an_alarm_that_stands_through_a_promotion_rings_on() -> None:
     line = Line(core(Level(1), Level(2)))
     line.put(ModelChange("m1", "pump", 1))
@@ -160,8 +183,8 @@ def test_a_champion_that_fails_gives_way_to_the_version_before_it(fails: str) ->
     sent(line, 0, [5.0] * 5)
     line.put(ModelChange("m2", "pump", 2))
     sent(line, 5, [5.0] * 5 + [BAD] + [5.0] * 5)
-    assert score_times(by(line, "champion", 2)) == list(range(5, 10))
-    assert score_times(by(line, "champion", 1)) == [*range(5), *range(10, 16)]
+    assert score_times(by(line, "champion", 2)) == [8, 9]
+    assert score_times(by(line, "champion", 1)) == [*range(8), *range(10, 16)]
     (alarm,) = line.alarms("model-previous")
     assert "model pump does not watch, version 1 does as before: it" in alarm.summary
     line.put(ModelChange("m3", "pump", 1))
