@@ -28,6 +28,8 @@ def test_a_lane_has_the_same_bits_in_any_company(channels: int, lanes: int) -> N
         some, these = np.ascontiguousarray(matrix[..., mine]), np.ascontiguousarray(vector[..., mine])
         assert times(some, these).tobytes() == np.ascontiguousarray(all_times[..., mine]).tobytes()
         assert times(some, these[3]).tobytes() == np.ascontiguousarray(all_times[3, :, mine]).tobytes()
+        column = times(matrix[:, :1], vector)[..., mine]
+        assert times(some[:, :1], these).tobytes() == np.ascontiguousarray(column).tobytes()
         if lanes > 1:  # the bands of a device are at least four
             assert products(these, 2.0 * these).tobytes() == np.ascontiguousarray(all_products[:, mine]).tobytes()
 
