@@ -5,7 +5,7 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from dashboards.console.desk import BoxStatus
 from dashboards.console.server import Console, ConsoleError
@@ -25,6 +25,9 @@ from tocsin.shelf import shelf
 from tocsin.swapping import Swapping, swapping
 from wire.messages import NS_PER_S
 from wire.settings import Loaded
+
+if TYPE_CHECKING:  # what models are compared with takes libraries, and is loaded where some are to be kept
+    from tocsin.keeping.keeper import Keeper
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ class Box:
         self._agent: Agent | None = None
         self._runner: BoxRunner | None = None
         self._swapping: Swapping | None = None
+        self._keeper: Keeper | None = None
 
     @property
     def reader(self) -> Reader:
@@ -113,6 +117,7 @@ class Box:
         models = self._swapping.troubles if self._swapping is not None else {}
         notes = [note for note in (room.trouble, self.failure()) if note]
         notes += [f"model {name}: {why}" for name, why in models.items()]
+        notes += self._keeper.notes if self._keeper is not None else ()
         return BoxStatus(
             log_room_h=room.hours_left,
             log_bytes=room.lane.bytes,
@@ -168,8 +173,18 @@ class Box:
         looking = threading.Thread(target=models.run, args=(self._stop,), name="swapping")
         looking.start()
         opening.callback(looking.join)
+        if self.config.models:
+            keeping = threading.Thread(target=self._keep, name="keeping")
+            keeping.start()
+            opening.callback(keeping.join)
         opening.callback(self._stop.set)
         opening.callback(self._settle, self._agent)
+
+    def _keep(self) -> None:
+        from tocsin.keeping.composing import keeper  # noqa: PLC0415 -- see above
+
+        self._keeper = keeper(self._loaded, self._store, self.log)
+        self._keeper.run(self._stop)
 
     def _settle(self, agent: Agent) -> None:
         """Read no more, and store what was read; what takes longer waits in the log for the next start."""

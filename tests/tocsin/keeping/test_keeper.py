@@ -1,0 +1,219 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from models.registry.folder import Registry
+from models.watching.reference import FILE
+from tests.tocsin.keeping.workshop import DEVICE, EDGE, NAME, Workshop
+from tocsin.keeping.diary import Page, Trained
+from tocsin.keeping.keeper import Keeper
+from wire.config import DAY_NS, ModelRule
+from wire.messages import Watched
+
+DAYS = 5
+
+
+class Trainings:
+    """Notes what is to be trained; nothing ever comes of it by itself."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.files: tuple[str, ...] = ()
+        self.judged: list[int] = []
+        self.wanted = False
+        self.ended = False
+
+    def asked(self, rule: ModelRule) -> bool:  # noqa: ARG002 -- there is one
+        return self.wanted
+
+    def train(self, rule: ModelRule, page: Page, now_ns: int, *, why: str, files: tuple[str, ...] = ()) -> Page:
+        self.begun.append(why)
+        self.files = files
+        last = Trained(now_ns, "candidate", why, "")
+        return msgspec.structs.replace(page, last=last, not_before_ns=now_ns + rule.check_every_ns)
+
+    def tried(
+        self,
+        rule: ModelRule,  # noqa: ARG002 -- see above
+        page: Page,
+        now_ns: int,  # noqa: ARG002
+        *,
+        champion: int,  # noqa: ARG002
+        candidate: int,
+        since_ns: int,  # noqa: ARG002
+    ) -> Page:
+        self.judged.append(candidate)
+        return page
+
+    def over(self, rule: ModelRule, page: Page, now_ns: int) -> Page:  # noqa: ARG002 -- see above
+        return page
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def keeper(shop: Workshop, trainings: Trainings) -> Keeper:
+    return Keeper(
+        shop.config,
+        reader=shop.store,
+        inbox=shop.inbox,
+        registry=lambda: Registry.open(shop.registry.url),
+        trainings=trainings,
+        folder=shop.folder / "keeping",
+        clock_ns=lambda: shop.now_ns,
+    )
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Workshop]:
+    """A pump that has lived for days, and a champion that was trained on them."""
+    monkeypatch.setenv("TOCSIN_MLFLOW", "off")
+    rule = getattr(request, "param", {"retrain": ("drift", "age", "labels", "data")})
+    shop = Workshop(tmp_path, **rule)
+    with shop.store:
+        shop.trained(*shop.lives(24 * DAYS))
+        yield shop
+
+
+@pytest.fixture
+def trainings() -> Trainings:
+    return Trainings()
+
+
+def told(shop: Workshop) -> list[Watched]:
+    return [each for each in shop.inbox.given if isinstance(each, Watched)]
+
+
+def widths(shop: Workshop, name: str, by: float) -> dict[str, float]:
+    content = shop.registry.file(shop.registry.entry(NAME), FILE)
+    from models.watching.reference import decoded  # noqa: PLC0415
+
+    part = decoded(content).part(DEVICE)
+    return {name: by * part.channels[shop.names.index(name)].width}
+
+
+def test_drift_rings_once_starts_a_training_and_ends_when_all_is_as_before(
+    shop: Workshop, trainings: Trainings
+) -> None:
+    watcher = keeper(shop, trainings)
+    for _ in range(4):
+        shop.lives(6)
+        watcher.turn()
+    assert told(shop) == []
+    assert trainings.begun == []
+    (looked,) = watcher.diary.page(NAME).looked
+    assert (looked.device, looked.stands, looked.says) == (DEVICE, False, "all is as in training")
+    off = widths(shop, "temperature", 1.0)
+    hours = 0
+    while not told(shop) and hours < 24:
+        shop.lives(3, off=off)
+        watcher.turn()
+        hours += 3
+    (alarm,) = told(shop)
+    assert (alarm.edge, alarm.device, alarm.model, alarm.version) == (EDGE, DEVICE, NAME, 1)
+    assert alarm.stands
+    assert alarm.value > alarm.limit
+    assert trainings.begun == [f"drift of {DEVICE}: {alarm.detail}"]
+    shop.lives(12, off=off)
+    watcher.turn()
+    worst = watcher.diary.page(NAME).ringing[0]
+    assert worst.device == DEVICE
+    for _ in range(5):
+        shop.lives(9)
+        watcher.turn()
+    assert [each.stands for each in told(shop)] == [True, False]
+    assert watcher.diary.page(NAME).ringing == ()
+
+
+def test_a_restart_says_nothing_again(shop: Workshop, trainings: Trainings) -> None:
+    shop.lives(24, off=widths(shop, "flow", 1.0))
+    keeper(shop, trainings).turn()
+    assert len(told(shop)) == 1
+    again = keeper(shop, trainings)
+    shop.lives(2, off=widths(shop, "flow", 1.0))
+    again.turn()
+    assert len(told(shop)) == 1
+    (shop.folder / "keeping" / "keeping.json").write_bytes(b"{")
+    shop.lives(2, off=widths(shop, "flow", 1.0))
+    keeper(shop, trainings).turn()
+    assert [each.stands for each in told(shop)] == [True, True]
+
+
+def test_drift_under_an_alarm_that_nobody_judged_waits_for_a_verdict(shop: Workshop, trainings: Trainings) -> None:
+    begun_ns = shop.now_ns
+    shop.lives(24, off=widths(shop, "flow", 1.0))
+    shop.rings(begun_ns, shop.now_ns)
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    assert trainings.begun == []
+    assert "nobody judged" in watcher.diary.page(NAME).waits
+    assert any("nobody judged" in note for note in watcher.notes)
+    shop.says("normal", begun_ns, shop.now_ns, name="l1", alarm="a1")
+    shop.lives(2, off=widths(shop, "flow", 1.0))
+    watcher.turn()
+    assert trainings.begun[0].startswith("drift")
+
+
+@pytest.mark.parametrize("shop", [{"retrain": ("age",), "max_age_ns": 2 * DAY_NS}], indirect=True)
+def test_age_starts_a_training(shop: Workshop, trainings: Trainings) -> None:
+    watcher = keeper(shop, trainings)
+    shop.lives(40)
+    watcher.turn()
+    assert trainings.begun == []
+    shop.lives(12)
+    watcher.turn()
+    assert trainings.begun == ["version 1 is older than 2d"]
+
+
+@pytest.mark.parametrize("shop", [{"retrain": ("labels",), "new_labels": 2}], indirect=True)
+def test_new_labels_start_a_training_and_withdrawn_ones_do_not_count(shop: Workshop, trainings: Trainings) -> None:
+    watcher = keeper(shop, trainings)
+    first_ns = shop.now_ns
+    shop.lives(4)
+    shop.says("anomaly", first_ns, shop.now_ns, name="l1")
+    shop.says("normal", first_ns, shop.now_ns, name="l2", gone="ana")
+    watcher.turn()
+    assert trainings.begun == []
+    shop.lives(4)
+    shop.says("anomaly", first_ns, shop.now_ns, name="l3")
+    watcher.turn()
+    assert trainings.begun == ["2 labels are new and 0 were withdrawn since version 1 was trained"]
+
+
+def test_a_candidate_is_judged_and_nothing_else_is_begun_meanwhile(shop: Workshop, trainings: Trainings) -> None:
+    shop.trained(*shop.lives(24))
+    shop.lives(24, off=widths(shop, "flow", 1.0))
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    assert trainings.begun == []
+    assert trainings.judged == [2]
+    trainings.wanted = True
+    watcher.turn()
+    assert trainings.begun == ["a person asked for it"]
+
+
+def test_a_model_without_a_reference_is_not_watched_and_that_is_said(shop: Workshop, trainings: Trainings) -> None:
+    manifest = Path(shop.registry.url) / NAME / "1" / "manifest.json"
+    plain = msgspec.json.decode(manifest.read_bytes())
+    del plain["files"][FILE]
+    manifest.write_bytes(msgspec.json.encode(plain))
+    watcher = keeper(shop, trainings)
+    shop.lives(24, off=widths_of(shop))
+    watcher.turn()
+    assert told(shop) == []
+    assert "before references were kept" in watcher.diary.page(NAME).unwatched
+
+
+def widths_of(shop: Workshop) -> dict[str, float]:
+    return {shop.names[0]: 10.0}
+
+
+def test_a_model_that_is_not_there_is_said_and_does_no_harm(tmp_path: Path, trainings: Trainings) -> None:
+    shop = Workshop(tmp_path)
+    with shop.store:
+        watcher = keeper(shop, trainings)
+        shop.lives(1)
+        watcher.turn()
+        assert "has no model 'pump'" in watcher.diary.page(NAME).unwatched

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from tests.console.fakes import Plant
+from tocsin.keeping.spans import ODD, OUT, USUAL, painted, spans, used
+from wire.messages import AlarmState, Label, Meaning, Origin
+
+ORIGIN = Origin("edge-1", "labelled", 0)
+
+
+def label(name: str, meaning: Meaning, begin: int, end: int, *, at: int = 0, alarm: str = "", gone: str = "") -> Label:
+    return Label(
+        name, ORIGIN, "edge-1", meaning, begin, end, "ana", at, device="pump-1", alarm=alarm, withdrawn_by=gone
+    )
+
+
+def taken(plant: Plant, *labels: Label, end: int = 100) -> list[int]:
+    found = spans(plant.alarms(device="pump-1"), labels, end_ns=end, history=plant.history)
+    return [int(each) for each in painted(np.arange(0, 100, 10), found)]
+
+
+def test_rows_under_an_alarm_that_nobody_judged_are_left_out_until_its_condition_ended() -> None:
+    plant = Plant(now_ns=20)
+    plant.ring("pump-1", onset_ns=20)
+    assert taken(plant) == [USUAL] * 2 + [OUT] * 8
+    plant.now_ns = 50
+    plant.ring("pump-1", state=AlarmState.RETURNED)
+    plant.now_ns = 90
+    plant.ring("pump-1", state=AlarmState.NORMAL)
+    assert taken(plant) == [USUAL] * 2 + [OUT] * 4 + [USUAL] * 4
+
+
+@pytest.mark.parametrize(("meaning", "expected"), [("anomaly", ODD), ("maintenance", OUT), ("normal", USUAL)], ids=str)
+def test_a_verdict_decides_what_rows_of_its_alarm_are_taken_for(meaning: Meaning, expected: int) -> None:
+    plant = Plant(now_ns=20)
+    alarm = plant.ring("pump-1", onset_ns=20)
+    found = taken(plant, label("l1", meaning, 20, 50, alarm=alarm.id))
+    assert found == [USUAL] * 2 + [expected] * 4 + [USUAL] * 4
+
+
+def test_the_newest_word_counts_and_a_withdrawn_one_does_not() -> None:
+    old, new = label("l1", "anomaly", 0, 90, at=1), label("l2", "normal", 30, 60, at=2)
+    assert taken(Plant(), new, old) == [ODD] * 3 + [USUAL] * 4 + [ODD] * 3
+    assert taken(Plant(), label("l1", "anomaly", 0, 90, gone="bea")) == [USUAL] * 10
+
+
+def test_alarms_of_other_rules_and_labels_of_runs_say_nothing_of_rows() -> None:
+    plant = Plant(now_ns=20)
+    plant.ring("pump-1", "silent", onset_ns=20)
+    assert taken(plant, label("l1", "pass", 0, 90)) == [USUAL] * 10
+
+
+def test_only_labels_that_say_something_of_the_rows_are_named() -> None:
+    found = spans([], [label("l1", "anomaly", 0, 9), label("l2", "normal", 50, 60)], end_ns=100, history=lambda _: [])
+    assert used(np.array([10, 20, 55]), found) == ("l2",)
+    assert used(np.zeros(0, dtype=np.int64), found) == ()

@@ -1,0 +1,219 @@
+"""The keeper: looks at each model when it is due, says what drifts, and has models trained, judged and let in."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from models.registry.errors import ModelMissingError, RegistryError
+from models.registry.folder import CANDIDATE, CHAMPION, Entry, Registry
+from models.watching.reference import NoReferenceError, Reference
+from store.errors import StoreError
+from store.port import Reader, StoreAwayError
+from tocsin.keeping import diary as diaries
+from tocsin.keeping.diary import Diary, Noted, Page, Ringing
+from tocsin.keeping.look import Look, looks, reference_of, told
+from tocsin.keeping.triggers import Case, reason
+from wire.config import Config, ModelRule
+from wire.messages import Watched
+from wire.ports import BusError, FullError, Inbox
+
+TURN_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Trains(Protocol):
+    """Has models trained and judged, one at a time, and says on their pages what came of it."""
+
+    def asked(self, rule: ModelRule) -> bool:
+        """Whether a person asked for a training that can begin now."""
+
+    def train(self, rule: ModelRule, page: Page, now_ns: int, *, why: str, files: tuple[str, ...] = ()) -> Page:
+        """Begin a training, unless something is under way."""
+
+    def tried(self, rule: ModelRule, page: Page, now_ns: int, *, champion: int, candidate: int, since_ns: int) -> Page:
+        """Judge a candidate, if that is for the gate to do and time for it."""
+
+    def over(self, rule: ModelRule, page: Page, now_ns: int) -> Page:
+        """What follows from what came of the one under way."""
+
+    def end(self) -> None:
+        """End what is under way."""
+
+
+class Keeper:
+    """Works in a thread of its own; a look at one model that fails leaves the others alone."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        reader: Reader,
+        inbox: Inbox,
+        registry: Callable[[], Registry],
+        trainings: Trains,
+        folder: Path,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._config = config
+        self._reader = reader
+        self._inbox = inbox
+        self._registry = registry
+        self._trainings = trainings
+        self._folder = folder
+        self._clock_ns = clock_ns
+        self._due_ns: dict[str, int] = {}
+        self._stop = threading.Event()
+        self._diary = diaries.read(folder)
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop, then end what is under way; nothing to keep ends it at once."""
+        self._stop = stop
+        try:
+            while self._config.models and not stop.is_set():
+                self.turn()
+                stop.wait(TURN_S)
+        finally:
+            self._trainings.end()
+
+    def turn(self) -> None:
+        """Whatever is due now."""
+        for rule in self._config.models:
+            try:
+                self._one(rule)
+            except (RegistryError, StoreError, StoreAwayError, BusError, FullError, OSError) as error:
+                log.warning("model %s cannot be kept just now: %s", rule.name, error)
+            except Exception:  # one model's trouble, whatever it is, is not the others'
+                log.exception("model %s cannot be kept just now", rule.name)
+
+    @property
+    def diary(self) -> Diary:
+        """What is known; replaced whole, so any thread may read it."""
+        return self._diary
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know of, in sentences."""
+        return tuple(_notes(self._diary))
+
+    def _one(self, rule: ModelRule) -> None:
+        now_ns = self._clock_ns()
+        page = self._trainings.over(rule, self._diary.page(rule.name), now_ns)
+        if page != self._diary.page(rule.name):
+            self._note(rule.name, page)
+            self._due_ns.pop(rule.name, None)  # what came of it may be due at once
+        asked = self._trainings.asked(rule)
+        if not asked and now_ns < self._due_ns.get(rule.name, now_ns):
+            return
+        self._due_ns[rule.name] = now_ns + rule.check_every_ns
+        self._note(rule.name, self._looked(rule, self._diary.page(rule.name), now_ns))
+        self._note(rule.name, self._began(rule, self._diary.page(rule.name), now_ns, asked=asked))
+
+    def _looked(self, rule: ModelRule, page: Page, now_ns: int) -> Page:
+        """Look at the champion, and say what changed."""
+        try:
+            entry, reference = self._champion(rule.name)
+        except (ModelMissingError, NoReferenceError) as error:
+            return self._unwatched(rule, page, str(error))
+        ringing = {(each.edge, each.device): each for each in page.ringing}
+        noted = []
+        for look in looks(self._config, entry, reference, self._reader, turn=page.turn):
+            if self._stop.is_set():
+                return page
+            key = look.edge, look.device
+            before = ringing.get(key)
+            stood = before is not None and before.version == entry.version
+            stands = look.watch.still(stood=stood)
+            if stands and (before is None or not stood):
+                ringing[key] = Ringing(*key, entry.version, now_ns, told(look.watch))
+                self._say(entry, look, stands=True)
+            elif before is not None and not stands and look.watch.findings:
+                del ringing[key]
+                self._say(entry, look, stands=False)
+            noted.append(note(look, stands=key in ringing))
+        return msgspec.structs.replace(
+            page,
+            ringing=tuple(ringing.values()),
+            looked=tuple(noted),
+            looked_ns=now_ns,
+            version=entry.version,
+            unwatched="",
+            turn=page.turn + 1,
+        )
+
+    def _champion(self, name: str) -> tuple[Entry, Reference]:
+        registry = self._registry()
+        entry = registry.entry(name, CHAMPION)
+        return entry, reference_of(entry, registry)
+
+    def _unwatched(self, rule: ModelRule, page: Page, why: str) -> Page:
+        if page.unwatched != why:
+            log.warning("model %s is not watched: %s", rule.name, why)
+        return msgspec.structs.replace(page, unwatched=why)
+
+    def _say(self, entry: Entry, look: Look, *, stands: bool) -> None:
+        """Told before it is noted: what a crash comes between is told twice, which changes nothing."""
+        worst = look.watch.worst
+        detail = told(look.watch)
+        log.warning("%s: model %s version %d: %s", look.device, entry.name, entry.version, detail)
+        name = f"{entry.name}:{entry.version}:{look.edge}:{look.device}:{look.at_ns}:{int(stands)}"
+        self._inbox.append(
+            Watched(
+                id=name,
+                edge=look.edge,
+                device=look.device,
+                model=entry.name,
+                version=entry.version,
+                stands=stands,
+                value=worst.value if worst else 0.0,
+                limit=worst.limit if worst else 0.0,
+                channel=worst.channel if worst else "",
+                detail=detail,
+                at_ns=look.at_ns,
+            )
+        )
+
+    def _began(self, rule: ModelRule, page: Page, now_ns: int, *, asked: bool) -> Page:
+        """Begin what is due: to judge a candidate that has scored beside for long enough, or a training."""
+        registry = self._registry()
+        aliases = registry.aliases(rule.name)
+        champion, candidate = aliases.get(CHAMPION, 0), aliases.get(CANDIDATE, 0)
+        if asked:
+            return self._trainings.train(rule, page, now_ns, why="a person asked for it")
+        if champion and candidate not in {0, champion}:
+            made_ns = registry.entry(rule.name, candidate).manifest.facts.made_at_ns
+            return self._trainings.tried(rule, page, now_ns, champion=champion, candidate=candidate, since_ns=made_ns)
+        if not champion or not rule.retrain or now_ns < page.not_before_ns:
+            return page
+        entry = registry.entry(rule.name, champion)
+        try:
+            block_ns = reference_of(entry, registry).block_ns
+        except NoReferenceError:
+            block_ns = 0
+        found = reason(Case(self._config, rule, entry, page, self._reader, now_ns, block_ns))
+        page = msgspec.structs.replace(page, waits=found.waits)
+        return self._trainings.train(rule, page, now_ns, why=found.why, files=found.files) if found.why else page
+
+    def _note(self, name: str, page: Page) -> None:
+        if page != self._diary.page(name):
+            self._diary = self._diary.wrote(name, page)
+            diaries.write(self._folder, self._diary)
+
+
+def note(look: Look, *, stands: bool) -> Noted:
+    """A look as it is kept."""
+    worst = look.watch.worst
+    return Noted(look.edge, look.device, look.at_ns, stands, told(look.watch), worst.share if worst else 0.0)
+
+
+def _notes(diary: Diary) -> Iterator[str]:
+    for name, page in diary.pages.items():
+        if page.last is not None and page.last.ended in {"failed", "refused"}:
+            yield f"model {name}: {page.last.says}"
+        if page.waits:
+            yield f"model {name}: {page.waits}"

@@ -1,0 +1,143 @@
+"""One look at a model: every device that it watches, every edge whose runs it calls, against what it was trained on."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+
+from models.arrays import F64
+from models.registry.errors import ModelMissingError
+from models.registry.folder import Entry, Registry
+from models.runs.row import row_of
+from models.watching.calibration import precision, reliability
+from models.watching.drift import drift
+from models.watching.finding import Watch, together
+from models.watching.reference import FILE, NoReferenceError, Reference, Seen, decoded
+from store.port import Device, Reader
+from tocsin.keeping.glimpse import Wanted, glimpse
+from wire.config import Config
+from wire.messages import Label, Run
+
+WHOLE = "*"  # an edge as a whole
+MOST_DEVICES = 50  # of a model in one look; of more, the others have their turn in the next one
+MOST_RUNS = 2_000  # looked through for those that ended
+JUDGED_RUNS = 500  # that were tested to the end, for calibration
+MOST_LABELS = 1_000
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What was found of one device, or of an edge's runs."""
+
+    edge: str
+    device: str
+    watch: Watch
+    at_ns: int  # the newest row that was looked at
+
+
+def reference_of(entry: Entry, registry: Registry) -> Reference:
+    """What was kept with a version; raises NoReferenceError where that is nothing, and RegistryError."""
+    try:
+        return decoded(registry.file(entry, FILE))
+    except ModelMissingError as error:
+        msg = f"version {entry.version} was trained before references were kept, or on too few rows to have one"
+        raise NoReferenceError(msg) from error
+
+
+def devices_of(config: Config, name: str, reader: Reader) -> list[Device]:
+    """Those whose rule names the model, by name."""
+    return [device for device in reader.devices() if config.device(device.device).model == name]
+
+
+def procedures_of(config: Config, name: str, runs: Sequence[Run]) -> tuple[str, ...]:
+    """Those whose rule names the model, of the procedures of these runs."""
+    return tuple(
+        procedure
+        for procedure in dict.fromkeys(run.procedure for run in runs)
+        if config.procedure(procedure).model == name
+    )
+
+
+def looks(config: Config, entry: Entry, reference: Reference, reader: Reader, *, turn: int = 0) -> Iterator[Look]:
+    """All that can be looked at; `turn` counts looks, so that each of very many devices has its own."""
+    devices = devices_of(config, entry.name, reader)
+    start = turn * MOST_DEVICES % max(1, len(devices)) if len(devices) > MOST_DEVICES else 0
+    for device in (devices[start:] + devices[:start])[:MOST_DEVICES]:
+        yield _device(config, entry, reference, reader, device)
+    if reference.block_rows:
+        yield from _runs(config, entry, reference, reader)
+
+
+def _device(config: Config, entry: Entry, reference: Reference, reader: Reader, device: Device) -> Look:
+    end_ns = device.last_ns + 1
+    wanted = Wanted(
+        device=device.device,
+        rule=config.device(device.device),
+        model=entry.name,
+        version=entry.version,
+        threshold=entry.manifest.recipe.decision.threshold,
+    )
+    found = glimpse(reader, wanted, start_ns=end_ns - reference.block_ns, end_ns=end_ns, every_ns=reference.every_ns)
+    watch = drift(
+        reference,
+        found.seen,
+        device=device.device,
+        channels=found.channels,
+        slices=found.slices,
+        rate=entry.manifest.recipe.calibration.false_alarm_rate,
+    )
+    labels = reader.labels(device=device.device, limit=MOST_LABELS)
+    return Look(device.edge, device.device, together([watch, _verdicts(entry, labels)]), device.last_ns)
+
+
+def _verdicts(entry: Entry, labels: Sequence[Label]) -> Watch:
+    """How many of the alarms that it raised are true."""
+    mine = [
+        label.meaning != "normal"
+        for label in labels
+        if label.alarm and (label.model, label.model_version) == (entry.name, entry.version)
+    ]
+    return precision(sum(mine), len(mine) - sum(mine))
+
+
+def _runs(config: Config, entry: Entry, reference: Reference, reader: Reader) -> Iterator[Look]:
+    """Runs that ended, by edge: what was measured against training, chances against outcomes."""
+    found = reader.runs(limit=MOST_RUNS, rows=False)
+    procedures = procedures_of(config, entry.name, found)
+    edges: dict[str, list[Run]] = {}
+    for procedure in procedures:
+        for run in reader.runs(procedure=procedure, limit=MOST_RUNS):
+            if run.state in {"pass", "fail"}:
+                edges.setdefault(run.edge, []).append(run)
+    for edge, runs in edges.items():
+        newest = sorted(runs, key=lambda run: run.ended_ns, reverse=True)
+        watch = together([_measured(entry, reference, newest[: reference.block_rows]), _chances(reference, newest)])
+        yield Look(edge, WHOLE, watch, newest[0].ended_ns)
+
+
+def _measured(entry: Entry, reference: Reference, runs: Sequence[Run]) -> Watch:
+    rows: F64 = np.array([row_of(run.row, reference.channels) for run in runs], dtype=np.float64)
+    none = np.zeros(0)
+    seen = Seen(
+        t_ns=np.array([run.started_ns for run in runs], dtype=np.int64),
+        rows=rows.reshape(len(runs), len(reference.channels)),
+        score=none,
+        over=none > 0,
+        score_ns=np.zeros(0, dtype=np.int64),
+    )
+    return drift(reference, seen, rate=entry.manifest.recipe.calibration.false_alarm_rate)
+
+
+def _chances(reference: Reference, newest: Sequence[Run]) -> Watch:
+    whole = [run for run in newest if not run.stopped_at and run.p_fail is not None][:JUDGED_RUNS]
+    p_fail = np.array([run.p_fail for run in whole], dtype=np.float64)
+    failed = np.array([run.state == "fail" for run in whole], dtype=np.bool_)
+    return reliability(p_fail, failed, fails=reference.fails)
+
+
+def told(watch: Watch, most: int = 3) -> str:
+    """What stands, or what can not be told, in a sentence or two."""
+    standing = sorted((each for each in watch.findings if each.stands), key=lambda each: -each.share)
+    if standing:
+        more = f"; and {len(standing) - most} more" if len(standing) > most else ""
+        return "; ".join(each.says for each in standing[:most]) + more
+    return "; ".join(watch.unwatched) if not watch.findings else "all is as in training"

@@ -1,0 +1,100 @@
+"""What the store holds for a model, written into the folder of a job: bounded, whatever the store holds."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from models.catalogue.run_table import ENDED, run_table
+from store.port import Device, Reader
+from tocsin.keeping.job import Portion, Runs
+from tocsin.keeping.look import devices_of, procedures_of
+from tocsin.keeping.spans import spans
+from wire.config import Config
+from wire.messages import NS_PER_S, Label
+
+PIECES = 24  # of a history that is too long to be taken whole
+PROBE_NS = 600 * NS_PER_S
+MOST_ALARMS = 500  # of a device; rows under older ones count as usual
+MOST_LABELS = 20_000
+MOST_RUNS = 20_000
+BYTES_A_VALUE = 200  # that a training needs in all: its rows, their features, what it fits
+
+
+class NoRowsError(Exception):
+    """There is nothing to train on; the message says what is missing."""
+
+
+def portions(
+    config: Config, name: str, reader: Reader, folder: Path, *, start_ns: int, end_ns: int, memory: int
+) -> tuple[Portion, ...]:
+    """Of each device that the model watches; as many rows as fit into the memory, in pieces all over its history."""
+    devices = [device for device in devices_of(config, name, reader) if device.last_ns >= start_ns]
+    values = memory // BYTES_A_VALUE // max(1, len(devices))
+    found = []
+    for at, device in enumerate(devices):
+        first, last = max(start_ns, device.first_ns), min(end_ns, device.last_ns + 1)
+        files = []
+        for piece, (begin, end) in enumerate(pieces(reader, device, first, last, most=_rows(device, values))):
+            file = f"{at}-{piece}.parquet"
+            if reader.export(device.device, folder / file, form="parquet", start_ns=begin, end_ns=end):
+                files.append(file)
+        if files:
+            labels = reader.labels(device=device.device, limit=MOST_LABELS)
+            alarms = reader.alarms(device=device.device, since_ns=first, limit=MOST_ALARMS)
+            said = spans(alarms, labels, end_ns=last, history=reader.history)
+            found.append(Portion(device.device, tuple(files), config.device(device.device), said))
+    return tuple(found)
+
+
+def runs(config: Config, name: str, reader: Reader, folder: Path, *, since_ns: int) -> tuple[Runs, ...]:
+    """Of each procedure whose runs the model calls; how a run ended is what the newest label that stands says.
+
+    A run without a label was stopped on advice, which knows its end from the model alone, or its label was withdrawn.
+    """
+    known = reader.runs(since_ns=since_ns, limit=MOST_RUNS, rows=False)
+    labels = {(each.edge, each.run): each for each in _standing(reader.labels(since_ns=since_ns, limit=MOST_LABELS))}
+    found = []
+    for at, procedure in enumerate(procedures_of(config, name, known)):
+        ended = reader.runs(procedure=procedure, since_ns=since_ns, limit=MOST_RUNS)
+        rows = [(run, label) for run in ended if (label := labels.get((run.edge, run.run))) is not None]
+        if rows:
+            file = f"runs-{at}.parquet"
+            run_table([msgspec.structs.replace(run, state=label.meaning) for run, label in rows]).to_parquet(
+                folder / file
+            )
+            found.append(Runs(procedure, file, tuple(label.id for _, label in rows)))
+    return tuple(found)
+
+
+def pieces(reader: Reader, device: Device, start_ns: int, end_ns: int, *, most: int) -> list[tuple[int, int]]:
+    """Stretches of a history that hold about so many rows: all of it, or the end of each of PIECES parts."""
+    share = most / max(1.0, _rate(reader, device) * (end_ns - start_ns))
+    if share >= 1.0:
+        return [(start_ns, end_ns)]
+    step = (end_ns - start_ns) // PIECES
+    length = max(1, int(step * share))
+    return [(end_ns - at * step - length, end_ns - at * step) for at in reversed(range(PIECES))]
+
+
+def _rows(device: Device, values: int) -> int:
+    return max(1, values // max(1, len(device.channels)))
+
+
+def _rate(reader: Reader, device: Device) -> float:
+    """Rows a ns: as counted, else as in its last minutes."""
+    if device.rows is not None:
+        return device.rows / max(1, device.last_ns - device.first_ns)
+    newest = reader.readings(device.device, start_ns=device.last_ns - PROBE_NS, end_ns=device.last_ns + 1)
+    return len(newest.t_ns) / PROBE_NS
+
+
+def _standing(labels: Sequence[Label]) -> list[Label]:
+    """Of runs, oldest first."""
+    return [label for label in sorted(labels, key=lambda each: each.at_ns) if label.run and label.meaning in ENDED]
+
+
+def drop(folder: Path) -> None:
+    """Forget what was written."""
+    shutil.rmtree(folder, ignore_errors=True)

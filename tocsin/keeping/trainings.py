@@ -1,0 +1,188 @@
+"""Trainings and judgings: what is asked of a process, and what follows from what comes of it."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from models.registry.folder import CANDIDATE, CHAMPION, Registry
+from store.errors import StoreError
+from store.port import Reader, StoreAwayError
+from tocsin.keeping import portions
+from tocsin.keeping.diary import Ended, Page, Trained
+from tocsin.keeping.job import Job, Kind, Result
+from tocsin.keeping.process import Process, folder_in, sweep
+from wire.config import DAY_NS, Config, ModelRule
+from wire.messages import ModelChange
+from wire.ports import BusError, FullError, Inbox
+
+ASKED = "asked-"  # a file of this name asks for a training
+WHO = "gate"
+LOUD_S = 10.0  # after a candidate was dropped, so that the word of it does not end the alarm
+
+log = logging.getLogger(__name__)
+
+
+class Trainings:
+    """At most one is under way. `recipe_at`: where the recipe of a rule lies; `registry_url`: as a command names it."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        reader: Reader,
+        inbox: Inbox,
+        registry: Callable[[], Registry],
+        registry_url: str,
+        recipe_at: Callable[[str], str],
+        folder: Path,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config = config
+        self._reader = reader
+        self._inbox = inbox
+        self._registry = registry
+        self._url = registry_url
+        self._recipe_at = recipe_at
+        self._folder = folder
+        self._clock_s = clock_s
+        self._process: Process | None = None
+        self._loud: list[tuple[float, ModelChange]] = []
+        sweep(folder)
+
+    @property
+    def under_way(self) -> Job | None:
+        """What is being done just now."""
+        return self._process.job if self._process else None
+
+    def asked(self, rule: ModelRule) -> bool:
+        """Whether a person asked for a training; it waits while another is under way."""
+        return self._process is None and (self._folder / f"{ASKED}{rule.name}").exists()
+
+    def train(self, rule: ModelRule, page: Page, now_ns: int, *, why: str, files: tuple[str, ...] = ()) -> Page:
+        """Begin a training, unless something is under way."""
+        (self._folder / f"{ASKED}{rule.name}").unlink(missing_ok=True)
+        if self._process is not None:
+            return page
+        log.info("model %s is trained anew: %s", rule.name, why)
+        return self._begun(rule, page, now_ns, kind="train", why=why, files=files)
+
+    def tried(self, rule: ModelRule, page: Page, now_ns: int, *, champion: int, candidate: int, since_ns: int) -> Page:
+        """Judge a candidate, if it has scored beside the champion for long enough and nothing else is under way."""
+        if rule.promote != "gate" or self._process is not None:
+            return page
+        if now_ns < max(since_ns + rule.shadow_for_ns, page.not_before_ns):
+            return page
+        job = {"champion": champion, "candidate": candidate, "since_ns": since_ns}
+        return self._begun(rule, page, now_ns, kind="judge", why=f"version {candidate} was tried", **job)
+
+    def over(self, rule: ModelRule, page: Page, now_ns: int) -> Page:
+        """What follows from what came of the one under way; none is, though a page says so: it was killed."""
+        self._say_aloud()
+        if self._process is None or self._process.job.name != rule.name:
+            lost = page.begun_ns and self._process is None
+            return self._ended(rule, page, now_ns, Result(ok=False, says=LOST), why="") if lost else page
+        result = self._process.over()
+        if result is None:
+            return page
+        job, self._process = self._process.job, None
+        if job.kind == "train":
+            return self._ended(rule, page, now_ns, result, why=job.why)
+        return self._judged(rule, page, now_ns, result, job)
+
+    def end(self) -> None:
+        """Kill what is under way."""
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
+    def _begun(self, rule: ModelRule, page: Page, now_ns: int, *, kind: Kind, why: str, **more: object) -> Page:
+        folder = folder_in(self._folder)
+        page = msgspec.structs.replace(page, begun_ns=now_ns, waits="")
+        try:
+            job = msgspec.structs.replace(self._job(rule, now_ns, kind=kind, why=why), **more)
+            self._process = Process(job if job.files else self._with_rows(job, rule, folder), folder)
+        except (StoreError, StoreAwayError, OSError) as error:
+            portions.drop(folder)
+            return self._ended(rule, page, now_ns, Result(ok=False, says=str(error)), why=why)
+        return page
+
+    def _job(self, rule: ModelRule, now_ns: int, *, kind: Kind, why: str) -> Job:
+        return Job(
+            kind=kind,
+            name=rule.name,
+            recipe=self._recipe_at(rule.recipe),
+            called=rule.recipe,
+            registry=self._url,
+            memory=rule.memory,
+            why=why,
+            owner=next((each.owner for each in self._config.devices if each.model == rule.name and each.owner), ""),
+            at_ns=now_ns,
+        )
+
+    def _with_rows(self, job: Job, rule: ModelRule, folder: Path) -> Job:
+        """With what the store holds of its history."""
+        start_ns, reader = job.at_ns - rule.history_ns, self._reader
+        rows = portions.portions(
+            self._config, job.name, reader, folder, start_ns=start_ns, end_ns=job.at_ns, memory=rule.memory
+        )
+        since_ns = job.since_ns if job.kind == "judge" else start_ns
+        runs = portions.runs(self._config, job.name, reader, folder, since_ns=since_ns)
+        return msgspec.structs.replace(job, portions=rows, runs=runs)
+
+    def _ended(self, rule: ModelRule, page: Page, now_ns: int, result: Result, *, why: str) -> Page:
+        """A training is over; after failures the next one waits twice as long each time."""
+        ended: Ended = "candidate" if result.ok else "failed"
+        if result.ok:
+            log.info("model %s version %d: %s", rule.name, result.version, result.says)
+        else:
+            log.warning("model %s could not be trained anew: %s", rule.name, result.says)
+        last = Trained(now_ns, ended, why, result.says, result.version)
+        return _after(rule, page, now_ns, last, failures=page.failures if result.ok else page.failures + 1)
+
+    def _judged(self, rule: ModelRule, page: Page, now_ns: int, result: Result, job: Job) -> Page:
+        """Let the candidate in, or refuse it loudly; a judging that failed is tried again later."""
+        if result.waits:
+            wait_ns = now_ns + rule.check_every_ns
+            return msgspec.structs.replace(page, begun_ns=0, waits=result.says, not_before_ns=wait_ns)
+        if not result.version:
+            return self._ended(rule, page, now_ns, result, why=job.why)
+        registry = self._registry()
+        if registry.aliases(rule.name).get(CANDIDATE) != job.candidate:  # somebody was faster
+            return msgspec.structs.replace(page, begun_ns=0)
+        if result.ok:
+            registry.point(rule.name, CHAMPION, job.candidate, who=WHO, why=result.says)
+            log.warning("model %s version %d is the champion now: %s", rule.name, job.candidate, result.says)
+            return _after(
+                rule, page, now_ns, Trained(now_ns, "promoted", job.why, result.says, job.candidate), failures=0
+            )
+        registry.drop(rule.name, CANDIDATE)
+        says = f"version {job.candidate} is refused by the gate: {result.says}"
+        log.warning("model %s %s", rule.name, says)
+        self._loud.append((self._clock_s() + LOUD_S, _refusal(rule.name, job.candidate, now_ns, says)))
+        last = Trained(now_ns, "refused", job.why, says, job.candidate)
+        return _after(rule, page, now_ns, last, failures=page.failures + 1)
+
+    def _say_aloud(self) -> None:
+        while self._loud and self._loud[0][0] <= self._clock_s():
+            _, change = self._loud.pop(0)
+            try:
+                self._inbox.append(change)
+            except (BusError, FullError) as error:
+                log.warning("model %s: %s; and no alarm could be raised: %s", change.name, change.trouble, error)
+
+
+LOST = "it was killed, or its box was, before it came to an end"
+
+
+def _after(rule: ModelRule, page: Page, now_ns: int, last: Trained, *, failures: int) -> Page:
+    wait_ns = min(DAY_NS, rule.check_every_ns * 2 ** min(failures, 16)) if failures else 0
+    return msgspec.structs.replace(
+        page, begun_ns=0, last=last, failures=failures, not_before_ns=now_ns + max(wait_ns, rule.check_every_ns)
+    )
+
+
+def _refusal(name: str, version: int, at_ns: int, says: str) -> ModelChange:
+    return ModelChange(f"{name}:refused:{version}:{at_ns}", name, version, WHO, at_ns, role="candidate", trouble=says)
