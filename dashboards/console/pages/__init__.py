@@ -11,6 +11,7 @@ from dashboards.console.api import ASSETS
 from dashboards.console.desk import Desk
 from dashboards.console.hub import Hub
 from dashboards.console.pages import alarms as alarms_page
+from dashboards.console.pages import catalogue as catalogue_page
 from dashboards.console.pages import device as device_page
 from dashboards.console.pages import fleet as fleet_page
 from dashboards.console.pages import health as health_page
@@ -22,7 +23,7 @@ def install(app: FastAPI, desk: Desk, hub: Hub) -> None:
     # A second console after the first has stopped: the app NiceGUI keeps is made ready to be set up anew.
     nicegui_app.middleware_stack = None
     nicegui_app.user_middleware.clear()
-    for page in (fleet_page, device_page, alarms_page, models_page, health_page):
+    for page in (fleet_page, device_page, alarms_page, models_page, catalogue_page, health_page):
         page.register(desk, hub)
     ui.run_with(
         app,

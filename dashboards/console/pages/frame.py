@@ -18,6 +18,7 @@ _WAYS = (
     ("/", "fleet", "Fleet"),
     ("/alarms", "bell", "Alarms"),
     ("/models", "model", "Models"),
+    ("/catalogue", "data", "Data"),
     ("/health", "pipe", "Pipeline"),
 )
 _HEAD = (
