@@ -114,7 +114,7 @@ class Box:
             stalled = "the store is being opened"
         elif room.backlog and lag_s > STALLED_S:
             stalled = f"scoring is {lag_s:.0f} s behind"
-        models = self._swapping.troubles if self._swapping is not None else {}
+        models = dict(self._swapping.troubles) if self._swapping is not None else {}
         notes = [note for note in (room.trouble, self.failure()) if note]
         notes += [f"model {name}: {why}" for name, why in models.items()]
         notes += self._keeper.notes if self._keeper is not None else ()
@@ -124,6 +124,7 @@ class Box:
             lag_s=lag_s,
             backlog=room.backlog,
             stalled=stalled,
+            models=models,
             notes=tuple(notes),
         )
 

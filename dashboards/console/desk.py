@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -28,6 +28,7 @@ class BoxStatus(msgspec.Struct, frozen=True):
     backlog: int | None = None  # inputs not yet stored
     stalled: str = ""  # a sentence when the runner does not get on; empty = it does
     fleet: bool = False  # no input log here, and nobody counts by edge
+    models: Mapping[str, str] = {}  # those that are not put to work as the registry says, and why
     notes: tuple[str, ...] = ()  # anything else a person should know, one sentence each
 
 

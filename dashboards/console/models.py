@@ -27,7 +27,7 @@ class ModelOut(BaseModel):
     aliases: dict[str, int] = Field(description="champion is the version that is used, candidate the next")
     metrics: dict[str, float | None] = Field(description="of the champion")
     made: str | None
-    trouble: str = Field(description="why it cannot be read, if so")
+    trouble: str = Field(description="why it cannot be read or is not put to work, if so")
 
 
 class SourceOut(BaseModel):
@@ -74,7 +74,7 @@ def router(desk: Desk) -> APIRouter:
     def models() -> list[ModelOut]:
         """All models, by name."""
         try:
-            return [_model(each) for each in standings(desk.models)] if desk.models else []
+            return [_model(each) for each in standings(desk.models, desk.status().models)] if desk.models else []
         except RegistryError as error:
             raise _refused(error) from error
 

@@ -1,9 +1,13 @@
 """What the API and the page say of stored models; a damaged one is told of and hides no other."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from models.registry.errors import RegistryError
 from models.registry.folder import CANDIDATE, CHAMPION, Entry, Registry
+
+replace = msgspec.structs.replace
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -13,7 +17,7 @@ class Standing(msgspec.Struct, frozen=True):
     versions: tuple[int, ...]
     aliases: dict[str, int]
     entry: Entry | None = None  # of the champion; of the newest version where there is none
-    trouble: str = ""  # why it cannot be read
+    trouble: str = ""  # why it cannot be read, or is not at work as its aliases say
 
     @property
     def champion(self) -> int | None:
@@ -26,9 +30,10 @@ class Standing(msgspec.Struct, frozen=True):
         return self.aliases.get(CANDIDATE)
 
 
-def standings(registry: Registry) -> list[Standing]:
-    """All models by name. Raises RegistryError where the registry itself cannot be read."""
-    return [standing(registry, name) for name in registry.names()]
+def standings(registry: Registry, troubles: Mapping[str, str]) -> list[Standing]:
+    """All models by name, and the troubles of those at work. Raises RegistryError where no model can be looked for."""
+    found = [standing(registry, name) for name in registry.names()]
+    return [each if each.trouble else replace(each, trouble=troubles.get(each.name, "")) for each in found]
 
 
 def standing(registry: Registry, name: str) -> Standing:

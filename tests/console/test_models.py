@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dashboards.console.desk import BoxStatus
 from dashboards.console.server import Console
 from models.registry.folder import Registry
 from tests.console.fakes import T0, Answering, Plant
@@ -16,8 +17,15 @@ class Site:
 
     def __init__(self, registry: Registry | None) -> None:
         plant = Plant()
+        self.troubles: dict[str, str] = {}
         self.console = Console(
-            plant, Answering(plant), listen="127.0.0.1:0", now_ns=lambda: T0, models=registry, page=False
+            plant,
+            Answering(plant),
+            listen="127.0.0.1:0",
+            now_ns=lambda: T0,
+            models=registry,
+            status=lambda: BoxStatus(models=self.troubles),
+            page=False,
         )
         self.client = httpx.Client(base_url=self.console.start(), timeout=10)
 
@@ -48,6 +56,12 @@ def site(folder: Path) -> Iterator[Site]:
     found = Site(Registry.open(str(folder)))
     yield found
     found.close()
+
+
+def test_a_model_that_is_not_put_to_work_says_why(site: Site) -> None:
+    assert [model["trouble"] for model in site.get("").json()] == ["", ""]
+    site.troubles["pump"] = "version 2 is not put to work: payload.skops: damaged"
+    assert [model["trouble"] for model in site.get("").json()] == ["", site.troubles["pump"]]
 
 
 def test_models_tell_their_versions_aliases_and_figures(site: Site) -> None:

@@ -57,8 +57,12 @@ def _row(of: Standing) -> tuple[object, ...]:
         moment(facts.made_at_ns),
         f"{facts.data.rows:,}",
         ", ".join(figures[:FIGURES]),
-        odd if facts.warnings else "",
+        _not_at_work(of.trouble) if of.trouble else odd if facts.warnings else "",
     )
+
+
+def _not_at_work(why: str) -> Markup:
+    return Markup('<span class="state odd">{}not put to work</span><br>{}').format(icon("warn"), why)
 
 
 def _linked(name: str, version: int | None) -> Markup:
@@ -108,7 +112,7 @@ def register(desk: Desk, hub: Hub) -> None:
         with ui.element("div").props('id="main"').classes("page"):
             ui.html("Models", sanitize=False, tag="h1")
             try:
-                found = await desk.ask(lambda: standings(desk.models) if desk.models else [])
+                found = await desk.ask(lambda: standings(desk.models, desk.status().models) if desk.models else [])
             except RegistryError as error:
                 ui.html(_LOST.format(icon("warn"), str(error)), sanitize=False)
                 return
