@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+import tocsin.keeping_commands
 import tocsin.promotion_commands  # noqa: F401 -- it adds to the commands of models
 from tocsin.archive_commands import archive
 from tocsin.backtest_command import backtest
@@ -17,7 +18,7 @@ from tocsin.dead_commands import dead
 from tocsin.model_commands import evaluate, models, score, train
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
 from tocsin.records import alarms, replay
-from tocsin.roles import edge, serve, stream
+from tocsin.roles import edge, keep, serve, stream
 from tocsin.simulate_commands import simulate
 from tocsin.store_commands import sink, store
 
@@ -127,7 +128,7 @@ def doctor(*, config: Path, as_json: bool) -> None:
     sys.exit(USAGE if "config" in bad else PROBLEM if bad else OK)
 
 
-for command in (edge, stream, sink, archive, serve, store, simulate, replay, data, alarms, dead, dashboards):
+for command in (edge, stream, sink, archive, serve, keep, store, simulate, replay, data, alarms, dead, dashboards):
     cli.add_command(command)
 for command in (train, score, evaluate, models, backtest):
     cli.add_command(command)

@@ -81,3 +81,19 @@ def serve(*, config: Path) -> None:
     from tocsin.serve_role import serve as role  # noqa: PLC0415
 
     sys.exit(run(config, role, name="serve", vitals=""))
+
+
+@click.command()
+@CONFIG
+@vitals_option(9105)
+def keep(*, config: Path, vitals: str) -> None:
+    """Keep the models of a fleet good: watch them, train them anew and let the better one in, by `[[models]]`.
+
+    One of it is enough, where the registry and some processor time are at hand.
+
+    Example: tocsin keep -c tocsin.toml
+    """
+    from tocsin.fleet import run  # noqa: PLC0415
+    from tocsin.keep_role import keep as role  # noqa: PLC0415
+
+    sys.exit(run(config, role, name="keep", vitals=vitals))
