@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +23,7 @@ from simulators.speech import Body
 
 _ANSWER_S = 10.0
 _MOST = 1000  # messages under way, and answers that nobody fetched yet
+_LEAVING_S = 0.5
 _OPENING_S = 0.1  # a reader that has just opened a port throws away what it finds there
 
 
@@ -38,6 +41,7 @@ class MqttBenches:
         self._last: mqtt.MQTTMessageInfo | None = None
         self._client = client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"sim-benches-{os.getpid()}")
         client.max_queued_messages_set(_MOST)
+        client.on_socket_open = _send_at_once
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -110,9 +114,16 @@ class SerialBench:
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        """Pull the plug."""
+        """Pull the plug, a moment after the last line: who reads it has to come round to that."""
         self._port.flush()
+        if self._port.listened_to:
+            time.sleep(_LEAVING_S)
         self._port.unplug()
+
+    def await_reader(self, wait: Callable[[float], bool]) -> None:
+        """Wait until somebody has opened the port, or until `wait` says to end."""
+        while not self._port.listened_to and not wait(_OPENING_S):
+            pass
 
     def say(self, _station: str, body: Body) -> None:
         """Write a line, behind an empty one for a reader that has just come."""
@@ -154,6 +165,12 @@ class TextBenches:
     def heard(self) -> list[Body]:
         """Nothing."""
         return []
+
+
+def _send_at_once(_client: mqtt.Client, _data: object, there: object) -> None:
+    # Else a step waits up to 40 ms for the kernel's acknowledgement of what was sent before it.
+    if isinstance(there, socket.socket):
+        there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def answer(text: bytes) -> Body | None:

@@ -82,12 +82,18 @@ def bench(
     tally = Tally()
     try:
         with ended() as end, _line(target, stations) as line:
+
+            def wait(seconds: float) -> bool:
+                return end.wait(seconds) or (until_s is not None and time.monotonic() >= until_s)
+
+            if isinstance(line, SerialBench):
+                line.await_reader(wait)
             hall = Hall(
                 line,
                 speed=speed,
                 obey=obey,
                 clock_ns=time.time_ns,
-                wait=lambda s: end.wait(s) or (until_s is not None and time.monotonic() >= until_s),
+                wait=wait,
                 hear=lambda said, trial: click.echo(_stop(said, trial), file=out),
                 tally=tally,
             )
