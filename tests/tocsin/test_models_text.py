@@ -77,7 +77,9 @@ def test_the_commands_of_the_text_do_what_it_says_word_for_word(folder: Path) ->
     compared = said["tocsin models compare quick"].splitlines()
     assert compared[0].split() == ["quick@1", "own@1"]
     assert any(line.startswith("events found") for line in compared)
+    assert "REFUSED" not in said["tocsin models gate own"]
     assert "own@2 is the champion" in said["tocsin models promote own@candidate"]
+    assert "own@1 is the champion again" in said["tocsin models rollback own"]
     assert "search: 12 trials" in said["tocsin train search.toml --data"]
     assert recipes.load("best.toml").search
     assert {"quick", "own", "tuned", "engine", "line"} <= {path.name for path in (folder / "data/models").iterdir()}
