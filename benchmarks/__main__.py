@@ -18,6 +18,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "edge": "benchmarks.edge",
     "worker": "benchmarks.worker",
     "alarm": "benchmarks.alarm",
+    "advice": "benchmarks.advice",
     "sink": "benchmarks.sink",
     "poison": "benchmarks.poison.campaign",
     "sizing": "benchmarks.sizing",

@@ -62,11 +62,12 @@ class Tail:
             msg = "the tail is closed"
             raise BusError(msg)
         try:
-            messages = self._consumer.consume(limit, wait_s)
+            first = self._consumer.poll(wait_s)  # `consume` would wait for all that are wanted
+            messages = [first, *self._consumer.consume(limit - 1, 0)] if first is not None and limit > 1 else [first]
         except KafkaException as error:
             msg = f"the bus cannot be read: {error.args[0]}"
             raise BusError(msg) from error
-        found = (record_of(message) for message in messages)
+        found = (record_of(message) for message in messages if message is not None)
         return [record for record in found if record is not None and record.key == self._key]
 
     def _partitions(self, consumer: Consumer) -> int:
