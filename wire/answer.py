@@ -7,7 +7,7 @@ import msgspec
 
 from wire.outcomes import Advice
 
-_SILENT = frozenset({"shadow", "control", "off"})  # whoever knew the chance would no longer test as ever
+_SILENT = frozenset({"shadow", "control", "off"})
 _encoder = msgspec.json.Encoder()
 
 
@@ -33,6 +33,11 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="event",
         return _encoder.encode(self)
 
 
+def is_silent(advice: Advice) -> bool:
+    """Whether a bench must not learn what is thought of the run: whoever knew the chance would not test as ever."""
+    return advice.withheld in _SILENT or advice.mode in _SILENT
+
+
 def answer(advice: Advice) -> Answer:
     """What is told of an advice.
 
@@ -41,8 +46,9 @@ def answer(advice: Advice) -> Answer:
     >>> answer(said).body.decode()
     '{"event":"advice","run":"r1","step":"S07","stop":true,"p_fail":0.93,"because":{"S05":0.8}}'
     """
-    if advice.withheld in _SILENT:
-        return Answer(advice.run, advice.step, advice.stop, advice.withheld)
+    if is_silent(advice):
+        why = advice.withheld or advice.mode
+        return Answer(advice.run, advice.step, advice.stop, why, needed=advice.needed)
     return Answer(
         run=advice.run,
         step=advice.step,

@@ -1,6 +1,8 @@
 import json
 from math import nan
+from typing import Literal
 
+import msgspec
 import pytest
 
 from wire.answer import answer
@@ -40,6 +42,12 @@ def test_a_bench_is_told_what_to_do_and_why() -> None:
 def test_where_advice_is_withheld_the_bench_does_not_learn_what_is_thought_of_the_run(withheld: str) -> None:
     told = json.loads(answer(advice(withheld=withheld)).body)
     assert told == {"event": "advice", "run": "r1", "step": "S01", "stop": False, "withheld": withheld}
+
+
+@pytest.mark.parametrize("mode", ["shadow", "off"])
+def test_a_bench_in_shadow_does_not_learn_of_a_low_chance_either(mode: Literal["shadow", "off"]) -> None:
+    told = json.loads(answer(msgspec.structs.replace(advice(), mode=mode)).body)
+    assert told == {"event": "advice", "run": "r1", "step": "S01", "stop": False, "withheld": mode}
 
 
 def test_no_model_is_no_chance() -> None:
