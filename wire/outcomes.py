@@ -101,7 +101,7 @@ class Alarm(msgspec.Struct, frozen=True, omit_defaults=True, tag="alarm"):
 class Advice(msgspec.Struct, frozen=True, omit_defaults=True, tag="advice"):
     """P(run fails) after a step, and stop or go on.
 
-    `would_stop` is what costs and limits say; `stop` is what the bench is told: `withheld` says why they differ.
+    `would_stop` is what costs and limits say; `stop` is what the bench is told, `withheld` why it is told nothing.
     """
 
     origin: Origin

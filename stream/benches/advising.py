@@ -52,7 +52,7 @@ def advise(run: RunRecord, call: Call | None, ground: Ground, of: Occurrence) ->
     saved_s = remaining_s(ground.expected, run, ground.procedure)
     price = expected(call.p_fail, saved_s, costs) if call and saved_s is not None else None
     would = call is not None and price is not None and call.beyond and price.go_on > price.stop and not run.over
-    withheld = _withheld(run, call, ground.mode, would=would, late=of.late)
+    withheld = _withheld(run, call, ground.mode, late=of.late)
     told = bool(run.stopped_at) and not run.over and not of.late  # once told, it stays told
     stop = told or (would and not withheld)
     return Advice(
@@ -90,13 +90,14 @@ def needed(ground: Ground) -> int:
     return max(0, (ground.rule.needed_failures or NEEDED) - failed)
 
 
-def _withheld(run: RunRecord, call: Call | None, mode: Mode, *, would: bool, late: bool) -> str:
-    """Why no stop is told: there is no call, or it was made and said stop."""
-    if run.over:
-        return "over"
-    if mode == "off":
-        return "off"
-    if call is None:
-        return "no-model"
-    reasons = (("late", late), ("shadow", mode == "shadow"), ("control", run.control))
-    return next((word for word, holds in reasons if holds), "") if would else ""
+def _withheld(run: RunRecord, call: Call | None, mode: Mode, *, late: bool) -> str:
+    """Why a bench is told nothing, whatever the call says: who knew the chance would no longer test as ever."""
+    reasons = (
+        ("over", run.over),
+        ("off", mode == "off"),
+        ("no-model", call is None),
+        ("late", late),
+        ("shadow", mode == "shadow"),
+        ("control", run.control),
+    )
+    return next((word for word, holds in reasons if holds), "")

@@ -1,6 +1,7 @@
 """Takes run events in whatever order they come: keeps what is told, names what is irregular, and asks for advice."""
 
 import math
+import re
 
 import msgspec
 
@@ -18,6 +19,7 @@ from stream.inputs import BODY
 from stream.phrase import span
 from wire.messages import NS_PER_S, Batch, DeadLetter, Measured, RunEnded, RunEvent, RunStarted, Step, StepEnded
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LONGEST_S = 30 * 86_400.0  # of a step
 
 replace = msgspec.structs.replace
@@ -178,8 +180,10 @@ def _unfit(event: RunEvent) -> str:
         said = getattr(event, field, None)
         if said is not None and len(said) > MOST_NAME:
             return f"its {field} has {len(said)} characters, more than {MOST_NAME}"
-    if any(len(step) > MOST_NAME for step in getattr(event, "steps", ())):
-        return f"one of its steps has more than {MOST_NAME} characters"
+        if said and (said.isspace() or _CONTROL.search(said)):
+            return f"its {field} {said!r:.{MOST_NAME}} cannot be read on a page"
+    if any(len(step) > MOST_NAME or _CONTROL.search(step) for step in getattr(event, "steps", ())):
+        return f"one of its steps has more than {MOST_NAME} characters, or some that cannot be read"
     if not event.run or getattr(event, "step", "-") == "":
         return "it names no run" if not event.run else "it names no step"
     return ""

@@ -261,6 +261,9 @@ def test_a_row_and_steps_and_remarks_have_bounds_that_are_said() -> None:
         RunStarted("r", "u", "p", "1", "b", steps=("S" * (MOST_NAME + 1),)),
         Measured("r", "", "x", 1.0),
         StepEnded("", "S1"),
+        StepEnded("r", "S1\x1b[2J"),
+        Measured("r", "S1", "  ", 1.0),
+        RunStarted("r", "u", "p", "1", "b", steps=("S\n1",)),
     ],
 )
 def test_names_that_no_one_would_give_are_dead_letters(event: RunStarted | Measured | StepEnded) -> None:
