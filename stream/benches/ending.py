@@ -59,7 +59,7 @@ def _stopped(run: RunRecord) -> bool:
     """
     if not run.stopped_at or run.state == "pass":
         return False
-    return run.state == "aborted" or run.ended[-1] == run.stopped_at
+    return run.state == "aborted" or run.ended_last == run.stopped_at
 
 
 def _teach(run: RunRecord, t_ns: int, ledger: Ledger) -> None:

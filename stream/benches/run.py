@@ -64,6 +64,12 @@ class RunRecord(msgspec.Struct):
         """Its steps that ended."""
         return tuple(step.name for step in self.steps.values() if step.ended_ns)
 
+    @property
+    def ended_last(self) -> str:
+        """The step that ended last."""
+        steps = enumerate(self.steps.values())
+        return max(((step.ended_ns, place, step.name) for place, step in steps), default=(0, 0, ""))[2]
+
     def remark(self, text: str) -> bool:
         """Note what is irregular, once; whether it is new."""
         if text in self.remarks or FULL in self.remarks:

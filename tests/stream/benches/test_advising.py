@@ -203,6 +203,16 @@ def test_a_fail_that_was_tested_on_after_a_stop_was_told_counts() -> None:
     assert [label.meaning for label in hall.labels()] == ["fail"]
 
 
+def test_the_step_after_a_stop_is_known_by_its_end_not_by_when_it_was_first_heard_of() -> None:
+    hall = _hall(**ON)
+    hall.start("r1")
+    hall.say(Measured("r1", "S2", "x", 0.9))
+    assert hall.step("r1", "S1", 0.9).stop
+    hall.say(StepEnded("r1", "S2"))
+    hall.end("r1", "fail")
+    assert [label.meaning for label in hall.labels()] == ["fail"]
+
+
 def test_the_outcome_of_a_run_is_a_label_that_names_who_called_it() -> None:
     hall = _hall()
     hall.whole("r1", 0.25, outcome="fail")
