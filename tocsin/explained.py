@@ -14,12 +14,16 @@ def explained() -> Iterator[None]:
     from models.reading.errors import ReadingError  # noqa: PLC0415
     from models.recipe import RecipeError  # noqa: PLC0415
     from models.registry.errors import RegistryError  # noqa: PLC0415
+    from tocsin.export import WrongWordsError  # noqa: PLC0415
     from tocsin.model_place import ModelError  # noqa: PLC0415
+    from tocsin.reach import ReachError  # noqa: PLC0415
 
     try:
         yield
-    except RecipeError as error:
+    except (RecipeError, WrongWordsError) as error:
         stop(str(error), USAGE)
+    except ReachError as error:
+        stop(str(error), error.code)
     except (ReadingError, TrainingError, EvaluationError, RegistryError, ModelError) as error:
         stop(str(error), PROBLEM)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -16,8 +17,10 @@ from models.registry.folder import CHAMPION, Registry
 from models.scoring import Judged, score
 from models.table import Table
 from models.trained import Trained
+from tocsin.gating_history import recorded
 from tocsin.model_data import Data, sheets
 from tocsin.model_place import Model, ModelError, stored
+from tocsin.reach import configured
 from tocsin.shelf import tried_out
 
 LEAST_S = 0.01  # of work: less cannot be timed
@@ -31,19 +34,32 @@ def tried(name: str, version: int, where: Registry) -> None:
         raise ModelError(msg)
 
 
+def contenders(name: str, where: Registry) -> tuple[Model, Model | None]:
+    """NAME@VERSION or NAME@ALIAS, and the champion that it shall follow. Raises RegistryError, ModelError."""
+    new = stored(name, where)
+    assert new.entry is not None
+    champion = where.aliases(new.entry.name).get(CHAMPION)
+    if champion == new.entry.version:
+        msg = f"{new.title} is the champion already: there is nothing to rule on"
+        raise ModelError(msg)
+    return new, stored(f"{new.entry.name}@{champion}", where) if champion else None
+
+
 def ruling(name: str, where: Registry, data: Data, *, label: str = "") -> Ruling:
-    """Whether NAME@VERSION or NAME@ALIAS may be champion, judged beside the present one on the rows of some data.
+    """Whether a version may be champion, judged beside the present one on the rows of some data.
 
     Raises RegistryError, ModelError, ReadingError.
     """
-    new = stored(name, where)
-    assert new.entry is not None
-    aliases = where.aliases(new.entry.name)
-    old = stored(f"{new.entry.name}@{CHAMPION}", where) if aliases.get(CHAMPION) else None
-    if old is not None and old.entry == new.entry:
-        msg = f"{new.title} is the champion already: there is nothing to rule on"
-        raise ModelError(msg)
+    new, old = contenders(name, where)
     return gate(evidence(new, old, sheets(data, new.recipe.columns), label=label))
+
+
+def ruling_on_history(name: str, where: Registry, config: Path, *, start: str, end: str) -> Ruling:
+    """The same on what a store recorded between two times. Raises also WrongWordsError, ReachError."""
+    new, old = contenders(name, where)
+    assert new.entry is not None
+    rows, label = recorded(configured(config), new.entry.name, new.recipe, start=start, end=end)
+    return gate(evidence(new, old, rows, label=label))
 
 
 def evidence(new: Model, old: Model | None, rows: Sequence[Sheet], *, label: str = "") -> Evidence:

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +10,7 @@ import click
 from tocsin.data_option import TakesData
 from tocsin.explained import explained
 from tocsin.model_commands import LABEL, models
-from tocsin.options import AS_JSON, PROBLEM, USAGE, stop
+from tocsin.options import AS_JSON, CONFIG, PROBLEM, USAGE, stop
 
 if TYPE_CHECKING:
     from models.judging.gate import Ruling
@@ -24,8 +25,11 @@ MARKS = {True: "ok", False: "REFUSED", None: "not told"}
 @click.argument("name")
 @ROWS
 @LABEL
+@click.option("--from", "start", default="", help="Judge by what the store recorded, ISO 8601, e.g. 2026-05-01T06:00Z.")
+@click.option("--to", "end", default="", help="ISO 8601; else to the newest row.")
+@CONFIG
 @AS_JSON
-def gate(*, name: str, data: tuple[str, ...], label: str, as_json: bool) -> None:
+def gate(*, name: str, data: tuple[str, ...], label: str, start: str, end: str, config: Path, as_json: bool) -> None:
     """Judge whether NAME's candidate, or NAME@VERSION, may be champion; exit code 1 if it may not.
 
     Both score the same rows. The candidate must speak wherever the champion does, be no worse on labelled rows, not
@@ -34,15 +38,20 @@ def gate(*, name: str, data: tuple[str, ...], label: str, as_json: bool) -> None
 
     \b
     Example: tocsin models gate pump --data june.csv --label fault
+             tocsin models gate pump --from 2026-06-01 --to 2026-06-08
     """  # noqa: D301 -- click reads the mark
     from models.registry.folder import CANDIDATE  # noqa: PLC0415
-    from tocsin.gating import ruling  # noqa: PLC0415
+    from tocsin.gating import ruling, ruling_on_history  # noqa: PLC0415
     from tocsin.model_place import registry  # noqa: PLC0415
 
-    if not data:
-        stop("say what rows to judge by, as in --data june.csv", USAGE)
+    if bool(data) == bool(start or end):
+        stop("say what rows to judge by, as in --data june.csv, or --from 2026-06-01 for what the store holds", USAGE)
     with explained():
-        found = ruling(name if "@" in name else f"{name}@{CANDIDATE}", registry(), list(data), label=label)
+        of = name if "@" in name else f"{name}@{CANDIDATE}"
+        if data:
+            found = ruling(of, registry(), list(data), label=label)
+        else:
+            found = ruling_on_history(of, registry(), config, start=start, end=end)
     click.echo(_plain(found) if as_json else _shown(found))
     if not found.passed:
         raise SystemExit(PROBLEM)
