@@ -18,7 +18,7 @@ def answer(event: StepEnded, run: RunRecord, t_ns: int, ledger: Ledger) -> None:
     of = Occurrence(ledger.at.origin, ledger.at.edge, event.run, event.step, t_ns, ledger.late)
     advice = advise(run, call, ground, of)
     ledger.at.out.append(advice)
-    if advice.stop:
+    if advice.stop and not (ledger.loud and not ledger.panel.holds(alarm(run))):
         _ring(advice, run, ledger)
     if run.advised(advice):
         ledger.change(event.run)

@@ -66,6 +66,7 @@ def _new(name: str, run: RunRecord, ledger: Ledger) -> RunRecord:
     run.heard_ns = ledger.edge_clock_ns
     ledger.floor.new_run(name, run)
     _make_room(name, ledger)
+    ledger.floor.forget()
     return run
 
 

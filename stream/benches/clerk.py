@@ -12,7 +12,7 @@ from stream.benches.beginning import go_on, join, start
 from stream.benches.ending import BROKEN_OFF_NS, end, give_up
 from stream.benches.habits import planned, unusual
 from stream.benches.ledger import Ledger
-from stream.benches.run import MOST_COLUMNS, MOST_NAME, MOST_STEPS, RunRecord
+from stream.benches.run import MOST_NAME, MOST_STEPS, RunRecord
 from stream.detectors import Detectors
 from stream.draft import Draft, Occasion
 from stream.inputs import BODY
@@ -123,13 +123,8 @@ class Clerk:
         return step or Step(event.step)
 
     def _lay(self, found: dict[str, float], name: str, run: RunRecord) -> None:
-        """Put values into the row; after the end, only where there was none."""
-        if len(run.row) + sum(column not in run.row for column in found) > MOST_COLUMNS:
+        if not run.lay(found):
             self._ledger.note(name, run, [remarks.MANY_COLUMNS])
-            return
-        for column, value in found.items():
-            if not (run.over and column in run.row):
-                run.row[column] = value
 
     def _step(self, event: StepEnded, t_ns: int) -> None:
         name, ledger = event.run, self._ledger

@@ -5,7 +5,7 @@ import hashlib
 from stream.benches import remarks
 from stream.benches.calls import learn
 from stream.benches.habits import planned, taught
-from stream.benches.ledger import Ledger
+from stream.benches.ledger import WILL_FAIL, Ledger
 from stream.benches.memories import StationMemories
 from stream.benches.run import RunRecord
 from wire.config import HOUR_NS
@@ -49,7 +49,7 @@ def _over(name: str, run: RunRecord, at_ns: int, ledger: Ledger) -> None:
 
 def alarm(run: RunRecord) -> str:
     """The rule that rings while a run is expected to fail."""
-    return f"run-will-fail:{run.station}"
+    return WILL_FAIL + run.station
 
 
 def _stopped(run: RunRecord) -> bool:

@@ -52,6 +52,8 @@ class Floor:
 
     def forget(self) -> None:
         """Let go of runs that are over and beyond the bound, those longest unheard."""
+        if len(self._benches.runs) <= MOST_OVER:
+            return
         over = sorted((run.heard_ns, name) for name, run in self._benches.runs.items() if run.over)
         for _, name in over[:-MOST_OVER]:
             del self._benches.runs[name]
@@ -106,7 +108,8 @@ class Floor:
         return self._draft.edge(self.at.edge).clock_ns
 
     def _make_room(self, kind: str, records: dict[str, _Named], most: int) -> None:
-        for _, name in sorted((record.heard_ns, name) for name, record in records.items())[:-most]:
+        while len(records) > most:
+            name = min(records, key=lambda name: (records[name].heard_ns, name))
             del records[name]
             self._draft.touched(key(kind, self.at.edge, name))
             edge = self._draft.edge(self.at.edge)

@@ -7,11 +7,14 @@ from stream.benches.advising import Ground
 from stream.benches.calls import Models
 from stream.benches.floor import Floor
 from stream.benches.habits import planned, usual
+from stream.benches.records import MOST_STATIONS
 from stream.benches.run import RunRecord
 from stream.detectors import OFF, Detectors
 from stream.draft import Draft, Occasion
 from wire.config import Procedure
 from wire.messages import Batch
+
+WILL_FAIL = "run-will-fail:"  # and the station: the rule that rings while a run is expected to fail
 
 
 class Ledger:
@@ -35,6 +38,12 @@ class Ledger:
     def panel(self) -> Panel:
         """The alarms of the edge itself."""
         return self._draft.panel(self.at)
+
+    @property
+    def loud(self) -> bool:
+        """Whether alarms of as many stations as are known stand, or wait for an answer: no further one rings."""
+        alarms = self._draft.edge(self.at.edge).alarms
+        return len(alarms) > MOST_STATIONS and sum(rule.startswith(WILL_FAIL) for rule in alarms) >= MOST_STATIONS
 
     def note(self, name: str, run: RunRecord, remarks: Iterable[str]) -> None:
         """Keep what is irregular; what is new is told."""

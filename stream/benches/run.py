@@ -1,6 +1,7 @@
 """What the core remembers of one run on a test bench, within bounds."""
 
 import copy
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -10,6 +11,7 @@ from wire.messages import Advice, Origin, Run, Step
 State = Literal["running", "pass", "fail", "aborted", "broken-off"]
 
 MOST_COLUMNS = 2000  # of a run's row; what is measured beyond them is left out, and a remark says so
+MOST_CHARACTERS = 100_000  # in the names of those columns
 MOST_STEPS = 500  # of a run; likewise
 MOST_REMARKS = 64  # of a run; the last one says that there were more
 MOST_NAME = 200  # characters of any name in a run event; a longer one is a dead letter
@@ -38,6 +40,7 @@ class RunRecord(msgspec.Struct):
     planned: tuple[str, ...] = ()
     steps: dict[str, Step] = {}
     row: dict[str, float] = {}
+    width: int = 0  # characters in the names of its columns
     remarks: tuple[str, ...] = ()
     control: bool = False
     taught: bool = False  # it ended with an outcome that says something of its station
@@ -69,6 +72,16 @@ class RunRecord(msgspec.Struct):
         """The step that ended last."""
         steps = enumerate(self.steps.values())
         return max(((step.ended_ns, place, step.name) for place, step in steps), default=(0, 0, ""))[2]
+
+    def lay(self, found: Mapping[str, float]) -> bool:
+        """Put values into the row, after the end only where there was none; False where there is no room."""
+        fresh = [column for column in found if column not in self.row]
+        width = self.width + sum(map(len, fresh))
+        if fresh and (len(self.row) + len(fresh) > MOST_COLUMNS or width > MOST_CHARACTERS):
+            return False
+        self.width = width
+        self.row |= {column: found[column] for column in fresh} if self.over else found
+        return True
 
     def remark(self, text: str) -> bool:
         """Note what is irregular, once; whether it is new."""

@@ -20,13 +20,13 @@ from stream.benches.records import (
     Past,
     ProcedureRecord,
 )
-from stream.benches.run import ANEW, MOST_COLUMNS, RunRecord
+from stream.benches.run import ANEW, MOST_CHARACTERS, MOST_COLUMNS, RunRecord
 from stream.edges import SWITCHES
 from stream.seal import sealed
 from stream.state import split_key
 from tests.stream.benches.bench import STEPS, Foreseer, Hall, at, floor, rule
 from tests.stream.plant import batch, encoded
-from wire.messages import Action, Measured, RunStarted, StepEnded, Verb
+from wire.messages import Action, Measured, RunEnded, RunStarted, StepEnded, Verb
 
 USUAL_BYTES, MOST_BYTES = 5_000, 30_000
 
@@ -84,6 +84,32 @@ def test_of_more_stations_or_procedures_than_are_kept_the_one_longest_unheard_go
     assert (len(found.stations), len(found.procedures)) == (MOST_STATIONS, MOST_PROCEDURES)
     assert ("b0" in found.stations, f"b{MOST_STATIONS}" in found.stations) == (False, True)
     assert next(a.summary.partition(":")[0] for a in hall.alarms("crowded")) == "edge hall"
+
+
+def test_a_thousand_alarms_of_stations_are_enough() -> None:
+    hall = Hall(floor(rule(advice="on"), models=[Foreseer()])).practised()
+    for number in range(MOST_STATIONS + 3):
+        run, station = f"r{number}", f"s{number}"
+        made = Measured(run, "S1", "x", 0.9), StepEnded(run, "S1"), RunEnded(run, "aborted")
+        hall.say(RunStarted(run, "u", "axle", "1", station), *made)
+    assert len(hall.state.edges["hall"].alarms) == MOST_STATIONS + 1
+    assert hall.advice()[-1].stop
+
+
+def test_long_names_fill_a_row_before_many_columns_do() -> None:
+    hall = _hall()
+    hall.start("r1")
+    hall.say(*(Measured("r1", "S1", f"{n:0190}", 1.0) for n in range(MOST_COLUMNS)))
+    hall.end("r1")
+    assert sum(map(len, hall.runs()[-1].row)) <= MOST_CHARACTERS
+    assert "more was measured" in hall.remarks()[0]
+
+
+def test_a_batch_of_nothing_but_starts_and_ends_leaves_no_more_than_any_other() -> None:
+    hall = _hall()
+    hall.say(*(e for n in range(400) for e in (RunStarted(f"r{n}", "u", "p", "1", "b"), RunEnded(f"r{n}", "pass"))))
+    assert len(hall.state.benches["hall"].runs) == MOST_OVER
+    assert len(hall.labels()) == 400
 
 
 def test_a_station_remembers_so_many_procedures() -> None:
