@@ -7,6 +7,7 @@ import numpy as np
 
 from models.contract import Bools, Detector, Job, Scored
 from models.decide import Deciding, Decision, decide
+from models.recipe import Recipe
 from models.table import Stretch, Table
 
 
@@ -26,6 +27,25 @@ def score(model: Detector, table: Table, *, decision: Decision | None = None) ->
         Judged(stretch=stretch, scored=scored, alarm=decide(Deciding(), scored.score, rule).active)
         for stretch, scored in zip(table.stretches, model.advance(jobs), strict=True)
     ]
+
+
+def by_unit(judged: Sequence[Judged], recipe: Recipe) -> list[Judged]:
+    """Each unit by itself: as they are, or a row at a time where the recipe says that a row is a unit."""
+    if not recipe.columns.unit_rows:
+        return list(judged)
+    return [_row(one, slice(at, at + 1)) for one in judged for at in range(len(one.alarm))]
+
+
+def _row(one: Judged, row: slice) -> Judged:
+    """One row; its state is that after the whole stretch, which nobody asks of a unit that is over."""
+    scored = msgspec.structs.replace(
+        one.scored,
+        score=one.scored.score[row],
+        contributions=one.scored.contributions[row],
+        drift=one.scored.drift[row],
+        outlook=None if one.scored.outlook is None else one.scored.outlook[row],
+    )
+    return Judged(stretch=one.stretch.part(row), scored=scored, alarm=one.alarm[row])
 
 
 def job(model: Detector, stretch: Stretch, channels: Sequence[str]) -> Job:

@@ -10,7 +10,7 @@ from models.judging.evaluation import Evaluation, evaluation
 from models.judging.results import results
 from models.reading.records import Records, records
 from models.reading.sheets import Sheet
-from models.scoring import score
+from models.scoring import by_unit, score
 from models.trained import Trained
 from tocsin.model_data import Data, sheets
 from tocsin.model_place import Model, ModelError
@@ -37,8 +37,8 @@ def scored(model: Model, data: Data) -> tuple[pd.DataFrame, Records]:
     judged = score(model.detector, rows.table, decision=model.recipe.decision)
     return (
         results(
-            rows,
-            judged,
+            rows.by_unit(model.recipe),
+            by_unit(judged, model.recipe),
             task=model.recipe.task,
             threshold=model.recipe.decision.threshold,
             classes=rows.table.classes,

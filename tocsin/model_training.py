@@ -105,7 +105,7 @@ def _usual(model: Trained, table: Table) -> dict[str, bytes]:
 
 
 def _held_out(recipe: Recipe, rows: Records, said: Callable[[str], None]) -> list[Judged]:
-    parts = splits(rows.table, recipe.task, timed=rows.timed)
+    parts = splits(rows.table, recipe.task, timed=rows.timed, unit_rows=recipe.columns.unit_rows)
     return held_out(recipe, parts, lambda done: said(f"part {done} of {len(parts)} held out and judged"))
 
 

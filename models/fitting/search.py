@@ -36,7 +36,7 @@ def search(recipe: Recipe, table: Table, *, trials: int, timed: bool, journal: P
     if not recipe.search:
         msg = 'the recipe has no [search]: name what may change, as in "estimator.span" = [2, 20]'
         raise RecipeError(msg)
-    parts = splits(table, recipe.task, timed=timed)
+    parts = splits(table, recipe.task, timed=timed, unit_rows=recipe.columns.unit_rows)
     space = {name: _distribution(values) for name, values in recipe.search.items()}
     study, done = _study(recipe, table, journal)
     if not study.trials:

@@ -19,15 +19,19 @@ class Split(msgspec.Struct, frozen=True):
     judge: Table
 
 
-def splits(table: Table, task: Task, *, timed: bool, folds: int = FOLDS) -> list[Split]:
+def splits(table: Table, task: Task, *, timed: bool, unit_rows: bool = False, folds: int = FOLDS) -> list[Split]:
     """Blocks of stretches; units with times, and rows of few stretches, are judged by what came before them.
+
+    `unit_rows`: each row is a unit, and is judged by all that came before it on any station.
 
     Raises TrainingError where no block can be held out.
     """
     if task is Task.ANOMALY and not (table.labels() == 1).any():
         msg = "no row is labelled as anomalous, so nothing can be judged: name the column of labels with --label"
         raise TrainingError(msg)
-    if task is Task.OUTCOME and timed:
+    if unit_rows:
+        found = list(_in_time(table, folds))
+    elif task is Task.OUTCOME and timed:
         found = list(_forward(table, folds))
     elif len(table.stretches) >= 2:  # noqa: PLR2004 -- one to fit on and one to judge
         found = list(_blocks(table, min(folds, len(table.stretches))))
@@ -63,6 +67,19 @@ def _within(table: Table, folds: int) -> Iterator[Split]:
             low, high = _cuts(len(stretch.t_ns), folds)[block]
             fit.append(stretch.part(slice(low)))
             judge.append(_led_up_to(stretch.part(slice(high)), low))
+        yield Split(_of(table, fit), _of(table, judge))
+
+
+def _in_time(table: Table, folds: int) -> Iterator[Split]:
+    """All stretches are cut at the same times."""
+    times = np.sort(np.concatenate([stretch.t_ns for stretch in table.stretches]))
+    for low, high in _cuts(len(times), folds)[1:]:
+        begin, end = times[low], times[high] if high < len(times) else times[-1] + 1
+        fit, judge = [], []
+        for stretch in table.stretches:
+            before, upto = np.searchsorted(stretch.t_ns, [begin, end]).tolist()
+            fit.append(stretch.part(slice(before)))
+            judge.append(_led_up_to(stretch.part(slice(upto)), before))
         yield Split(_of(table, fit), _of(table, judge))
 
 

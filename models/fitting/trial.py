@@ -8,7 +8,7 @@ from models.contract import Task
 from models.fitting.splits import Split
 from models.fitting.training import train
 from models.recipe import Recipe
-from models.scoring import Judged, score
+from models.scoring import Judged, by_unit, score
 
 FIGURES: Mapping[Task, str] = {Task.ANOMALY: "f1", Task.LIFE: "rmse", Task.OUTCOME: "ap"}
 GRADES = "balanced_accuracy"  # of an outcome with more than two classes
@@ -51,7 +51,7 @@ def held_out(recipe: Recipe, parts: Sequence[Split], done: Callable[[int], None]
     """
     judged: list[Judged] = []
     for at, split in enumerate(parts, start=1):
-        judged += score(train(recipe, split.fit).model, split.judge)
+        judged += by_unit(score(train(recipe, split.fit).model, split.judge), recipe)
         done(at)
     return judged
 

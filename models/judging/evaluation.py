@@ -8,7 +8,7 @@ import numpy as np
 from models.contract import F64, I64, Task
 from models.judging import metrics
 from models.recipe import Recipe
-from models.scoring import Judged
+from models.scoring import Judged, by_unit
 
 FEW = 100  # failures or events: with fewer, a figure is given with its interval
 
@@ -40,7 +40,7 @@ def evaluation(
     if recipe.task is Task.LIFE:
         return _life(judged, recipe.cap, seed)
     if recipe.task is Task.OUTCOME:
-        return _outcome(judged, recipe, classes, seed)
+        return _outcome(by_unit(judged, recipe), recipe, classes, seed)
     return _anomaly(judged, recipe, seed)
 
 
@@ -176,7 +176,7 @@ def _labelled(judged: Sequence[Judged]) -> tuple[F64, I64]:
 def _outlook(one: Judged, width: int) -> F64:
     if one.scored.outlook is None:
         return np.full((len(one.stretch.t_ns), width), np.nan)
-    return one.scored.outlook.astype(np.float64)
+    return one.scored.outlook[:, :width].astype(np.float64)
 
 
 def _intervals(calls: Mapping[str, metrics.Call], groups: I64, seed: int | None) -> dict[str, tuple[float, float]]:

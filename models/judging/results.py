@@ -17,8 +17,8 @@ def results(
 ) -> pd.DataFrame:
     """One row a row, in the order of the files; for task outcome one a unit, as called after its last row.
 
-    Columns: keys; `life`, `life_low`, `life_high`; `p_fail`, or `predicted` and a `p_CLASS` each; `score`, `threshold`,
-    `alarm`; `contribution_CHANNEL` each. Empty where nothing could be called.
+    Columns: keys; `life`, `life_low`, `life_high`; `p_fail` (`p_fail_low`, `p_fail_high`), or `predicted` and a
+    `p_CLASS` each; `score`, `threshold`, `alarm`; `contribution_CHANNEL` each. Empty where nothing could be called.
     """
     if task is Task.OUTCOME:
         return _of_units(rows, judged, threshold, classes)
@@ -48,7 +48,14 @@ def _of_units(rows: Records, judged: Sequence[Judged], threshold: float, classes
         grades = {f"p_{name}": chances[:, at] for at, name in enumerate(classes)}
         return _table(keys, {"predicted": predicted(chances, classes), **grades}, rows.table.channels, shares)
     rings = np.where(np.isnan(score), 0, score >= threshold).astype(np.int64)
-    called = {"p_fail": chances[:, 1], "score": score, "threshold": np.full(len(keys), threshold), "alarm": rings}
+    between = {"p_fail_low": chances[:, 2], "p_fail_high": chances[:, 3]} if chances.shape[1] > len(classes) else {}
+    called = {
+        "p_fail": chances[:, 1],
+        **between,
+        "score": score,
+        "threshold": np.full(len(keys), threshold),
+        "alarm": rings,
+    }
     return _table(keys, called, rows.table.channels, shares)
 
 

@@ -32,6 +32,12 @@ class Records(msgspec.Struct, frozen=True):
     label: str = ""  # the column that the labels came from
     warnings: tuple[str, ...] = ()
 
+    def by_unit(self, recipe: Recipe) -> "Records":
+        """The same, a row at a time where the recipe says that a row is a unit: as `models.scoring.by_unit` has it."""
+        if not recipe.columns.unit_rows:
+            return self
+        return msgspec.structs.replace(self, places=tuple(np.array([at]) for rows in self.places for at in rows))
+
     @property
     def rows(self) -> int:
         """How many there are."""

@@ -145,3 +145,19 @@ def test_held_out_figures_are_of_rows_that_were_not_fitted_on() -> None:
     found = evaluation(judged, ANOMALY)
     assert found.rows == RUNS.rows
     assert found.figures["events"] == 4.0
+
+
+def test_units_that_are_rows_are_judged_by_what_was_tested_before_on_any_station() -> None:
+    outcome: F64 = np.arange(20) % 2.0
+    stations = [
+        Stretch(name, np.arange(start, start + 40, 2) * 10**9, np.ones((20, 1)), outcome)
+        for name, start in (("a", 0), ("b", 1))
+    ]
+    parts = splits(Table(("x",), tuple(stations), ("0", "1")), Task.OUTCOME, timed=True, unit_rows=True, folds=4)
+    assert len(parts) == 3
+    for part in parts:
+        newest = max(int(one.t_ns[-1]) for one in part.fit.stretches)
+        judged = [one.t_ns[np.isfinite(one.label)] for one in part.judge.stretches if one.label is not None]
+        assert min(int(times[0]) for times in judged) > newest
+        assert sum(map(len, judged)) == 10
+        assert all(one.t_ns[0] == whole.t_ns[0] for one, whole in zip(part.judge.stretches, stations, strict=True))

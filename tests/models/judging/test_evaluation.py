@@ -3,7 +3,7 @@ import pytest
 
 from models.contract import F64, Scored, Task
 from models.judging.evaluation import Evaluation, EvaluationError, evaluation
-from models.recipe import Recipe
+from models.recipe import Columns, Recipe
 from models.scoring import Judged
 from models.table import Stretch
 
@@ -114,3 +114,13 @@ def test_grades_are_judged_by_how_often_they_are_right() -> None:
     found = evaluation(said, Recipe(task=Task.OUTCOME), ("3", "20", "100"))
     near(found, accuracy=0.75, balanced_accuracy=2 / 3, macro_f1=float(np.mean([1.0, 2 / 3, 0.0])))
     assert found.beside == {"most_frequent_accuracy": 0.5}
+
+
+def test_where_a_row_is_a_unit_each_row_is_judged() -> None:
+    said = np.array([[0.1, 0.9, 0.8, 1.0], [0.8, 0.2, 0.1, 0.3], [0.3, 0.7, 0.6, 0.9]])
+    station = judged(np.array([1.0, 0.0, 1.0]), said[:, 1] / 0.5, outlook=said)
+    rows = Recipe(task=Task.OUTCOME, columns=Columns(unit_rows=True))
+    found = evaluation([station], rows, "01", drawn=False)
+    assert found.rows == 3
+    near(found, roc_auc=1.0, far=0.0, mar=0.0, accuracy=1.0)
+    assert evaluation([station], Recipe(task=Task.OUTCOME), "01", drawn=False).rows == 1

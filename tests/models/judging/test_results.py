@@ -7,7 +7,7 @@ from models.judging.results import results
 from models.reading.records import Records, records
 from models.reading.sheets import of_frame
 from models.recipe import Columns, Recipe
-from models.scoring import Judged
+from models.scoring import Judged, by_unit
 
 ANOMALY = Recipe(task=Task.ANOMALY)
 LIFE = Recipe(task=Task.LIFE, columns=Columns(index=("cycle",)))
@@ -91,3 +91,16 @@ def test_grades_that_are_words_stay_words() -> None:
     said = judged(of, [[np.nan]], outlook=[[[0.1, 0.2, 0.7]]])
     table = results(of, said, task=Task.OUTCOME, threshold=1.0, classes=("bad", "fair", "good"))
     assert table["predicted"].tolist() == ["good"]
+
+
+def test_where_a_row_is_a_unit_each_row_gets_its_own_with_the_interval_of_its_chance() -> None:
+    recipe = Recipe(task=Task.OUTCOME, columns=Columns(group=("station",), unit_rows=True))
+    of = rows(recipe, station=["b", "a", "b"], time=["2026-01-03", "2026-01-02", "2026-01-01"], v=[3.0, 2.0, 1.0])
+    ahead = [[[0.9, 0.1, 0.0, 0.2], [0.7, 0.3, 0.2, 0.4]], [[0.8, 0.2, 0.1, 0.3]]]
+    said = by_unit(judged(of, [[0.1, 1.3], [0.2]], outlook=ahead), recipe)
+    table = results(of.by_unit(recipe), said, task=Task.OUTCOME, threshold=1.0, classes=("pass", "fail"))
+    assert list(table.columns)[:5] == ["station", "time", "p_fail", "p_fail_low", "p_fail_high"]
+    assert table["station"].tolist() == ["b", "a", "b"]
+    np.testing.assert_allclose(table["p_fail"], [0.3, 0.2, 0.1], rtol=1e-6)
+    np.testing.assert_allclose(table["p_fail_high"], [0.4, 0.3, 0.2], rtol=1e-6)
+    assert table["alarm"].tolist() == [1, 0, 0]
