@@ -23,7 +23,6 @@ def start(event: RunStarted, t_ns: int, ledger: Ledger) -> None:
     else:
         go_on(name, run, ledger)
         ledger.note(name, run, [remarks.LATE_START] if run.over else [])
-    ledger.note(name, run, remarks.place(run, event.station))
     known = run.station == event.station
     run.begun, run.started_ns, run.heard_ns = True, t_ns, ledger.edge_clock_ns
     run.unit, run.procedure, run.version, run.station = event.unit, event.procedure, event.version, event.station
@@ -44,7 +43,6 @@ def join(event: Measured | StepEnded, what: str, t_ns: int, ledger: Ledger) -> R
         run.control = _control(name, run, ledger)
         ledger.note(name, run, [remarks.unheard(what)])
         _look_around(name, run, ledger)
-    ledger.note(name, run, remarks.place(run, event.station))
     if event.station and not run.station:
         run.station = event.station
         _look_around(name, run, ledger)

@@ -44,11 +44,12 @@ class Clerk:
 
     def take(self, event: RunEvent) -> None:
         """Take one event."""
-        reason = _unfit(event) or self._past(event)
+        t_ns = event.t_ns or self._ledger.clock_ns
+        reason = _unfit(event) or self._past(event) or self._astray(event)
         if reason:
             self._refuse(event, reason)
+            self._ledger.tell(t_ns)
             return
-        t_ns = event.t_ns or self._ledger.clock_ns
         match event:
             case RunStarted():
                 start(event, t_ns, self._ledger)
@@ -90,6 +91,19 @@ class Clerk:
         if not self._ledger.floor.forgotten(event.run):
             return ""
         return f"run {remarks.short(event.run)} is long over: a run's name is given once"
+
+    def _astray(self, event: RunEvent) -> str:
+        """Why nothing is taken into a run that comes from another station than it is on: it is of another unit."""
+        run = self._ledger.floor.look(event.run)
+        if run is None or not (run.station and event.station) or run.station == event.station:
+            return ""
+        mine = self._ledger.floor.run(event.run)
+        assert mine is not None
+        self._ledger.note(event.run, mine, [remarks.astray(event.station)])
+        here, there = remarks.short(run.station), remarks.short(event.station)
+        return (
+            f"run {remarks.short(event.run)} is on station {here}, this came from {there}: a run's name is given once"
+        )
 
     def _refuse(self, event: RunEvent, reason: str) -> None:
         body, at = msgspec.json.encode(event), self._ledger.at
@@ -160,7 +174,6 @@ class Clerk:
         if run is None:
             self._refuse(event, f"run {remarks.short(event.run)} ends, but nothing is known of it")
             return
-        ledger.note(event.run, run, remarks.place(run, event.station))
         go_on(event.run, run, ledger)
         if run.over:
             ledger.note(event.run, run, [remarks.twice(run, event.outcome)])

@@ -42,16 +42,15 @@ def again(run: RunRecord, start: RunStarted) -> Iterable[str]:
         yield "started again after its end: a run's name is given once, what comes under it now does not count"
     else:
         yield "started twice"
-    told = ((run.unit, start.unit), (run.procedure, start.procedure), (run.station, start.station))
-    differing = [word for (old, new), word in zip(told, ("unit", "procedure", "station"), strict=True) if old != new]
+    told = ((run.unit, start.unit), (run.procedure, start.procedure))
+    differing = [word for (old, new), word in zip(told, ("unit", "procedure"), strict=True) if old != new]
     if differing:
         yield f"started twice, with another {' and '.join(differing)}: the first word stands"
 
 
-def place(run: RunRecord, said: str) -> Iterable[str]:
-    """An event names a station."""
-    if said and run.station and said != run.station:
-        yield f"something of it came from station {short(said)}, but it is on {short(run.station)}"
+def astray(station: str) -> str:
+    """Something comes under the name of a run from where the run is not."""
+    return f"something under its name came from station {short(station)}: it is a dead letter, and not in here"
 
 
 def version(run: RunRecord, before: str) -> Iterable[str]:

@@ -88,8 +88,8 @@ def test_a_second_start_changes_nothing_and_is_named() -> None:
     hall = _hall()
     hall.start("r1")
     hall.start("r1")
-    hall.start("r1", unit="other", station="b2")
-    assert hall.remarks() == ("started twice", "started twice, with another unit and station: the first word stands")
+    hall.start("r1", unit="other", procedure="wheel")
+    assert hall.remarks() == ("started twice", "started twice, with another unit and procedure: the first word stands")
     assert hall.runs()[-1].unit == "unit of r1"
     hall.end("r1")
     hall.start("r1")
@@ -184,11 +184,22 @@ def test_two_runs_at_once_on_one_station_are_both_told() -> None:
     assert hall.remarks("r3") == ()
 
 
-def test_what_comes_from_another_station_is_named() -> None:
+def test_what_another_station_says_under_the_name_of_a_run_is_kept_apart() -> None:
     hall = _hall()
-    hall.start("r1", station="b2")
-    hall.step("r1", "S1")
-    assert hall.remarks() == ("something of it came from station b1, but it is on b2",)
+    hall.start("1", station="b1", unit="u1")
+    hall.step("1", "S1", 0.25)
+    hall.start("1", station="b2", unit="u2")
+    hall.say(Measured("1", "S1", "x", 9.0, station="b2"), Measured("1", "S2", "x", 9.0, station="b2"))
+    hall.say(StepEnded("1", "S2", station="b2"), RunEnded("1", "fail", station="b2"))
+    hall.end("1")
+    hall.say(Measured("1", "S3", "x", 9.0, station="b2"))
+    assert hall.remarks("1") == ("something under its name came from station b2: it is a dead letter, and not in here",)
+    run = hall.runs()[-1]
+    assert (run.state, run.unit, rows(run)) == ("pass", "u1", {"S1/x": 0.25, "S1/x.margin": 0.25})
+    assert {letter.reason for letter in hall.letters()} == {
+        "run 1 is on station b1, this came from b2: a run's name is given once"
+    }
+    assert len(hall.letters()) == 6
 
 
 def test_a_pass_with_a_value_out_of_its_limits_is_named() -> None:
