@@ -68,12 +68,10 @@ def bench(
     if speed < 0 or stations < 1 or not 0 <= disorder <= 1:
         msg = "--speed is 0 or more, --stations 1 or more, --disorder from 0 to 1"
         raise SimulateError(msg)
-    begun_ns = time.time_ns()
     trials = runs(
         seed,
         stations=stations,
-        start_ns=begun_ns,
-        disorder=_disorder(disorder, target),
+        disorder=disorder_of(disorder, target),
         changes_at=changes_at,
         supplier_at=supplier_at,
     )
@@ -108,7 +106,7 @@ def bench(
     return report(tally)
 
 
-def _disorder(rate: float, target: str) -> Disorder:
+def disorder_of(rate: float, target: str) -> Disorder:
     """Every irregularity at one rate; over HTTP a step comes whole, so that nothing comes out of order."""
     orderly = urlsplit(target).scheme == "http"
     return Disorder(

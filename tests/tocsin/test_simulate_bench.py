@@ -4,23 +4,40 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from edge.agent import Agent
 from edge.log import LocalLog
+from models.runs.row import values
+from simulators.bench import runs
 from tests.edge.sources.fakes import until
 from tests.edge.sources.mosquitto import mosquitto
-from tests.tocsin.plant import DEADLINE_S, tocsin
+from tests.tocsin.plant import DEADLINE_S, QUIET, tocsin, write
+from tocsin.box import Box
+from tocsin.simulate_bench import disorder_of
 from wire.config import Config, EdgeSettings, MqttSource, SerialSource, Source
 from wire.envelope import unpack_input
-from wire.messages import Advice, Batch, Event, Origin, RunEnded, RunStarted, SourceState, SourceStatus, StepEnded
+from wire.messages import (
+    Advice,
+    Batch,
+    Event,
+    Measured,
+    Origin,
+    RunEnded,
+    RunStarted,
+    SourceState,
+    SourceStatus,
+    StepEnded,
+)
+from wire.settings import load
 
 COMMAND = [sys.executable, "-m", "tocsin", "simulate", "bench"]
 
 
-class Box:
+class Core:
     """An edge, and behind it a core that stops every run after one step."""
 
     def __init__(self, log: LocalLog, agent: Agent, stop_after: str) -> None:
@@ -67,10 +84,10 @@ class Box:
 
 
 @contextmanager
-def box(folder: Path, source: Source, *, stop_after: str) -> Iterator[Box]:
+def edge(folder: Path, source: Source, *, stop_after: str) -> Iterator[Core]:
     config = Config(edge=EdgeSettings(name="e", sources=(source,)))
     with LocalLog(folder / "log.sqlite", edge="e") as log, Agent(config, log=log) as agent:
-        behind = Box(log, agent, stop_after)
+        behind = Core(log, agent, stop_after)
         behind.thread.start()
         try:
             yield behind
@@ -78,11 +95,11 @@ def box(folder: Path, source: Source, *, stop_after: str) -> Iterator[Box]:
             behind.close()
 
 
-def await_all(behind: Box, kind: type[RunEnded], count: int) -> None:
+def await_all(behind: Core, kind: type[RunEnded], count: int) -> None:
     until(lambda: len(behind.of(kind)) >= count, what=f"{count} of {kind.__name__}")
 
 
-def steps_of(behind: Box) -> dict[str, list[str]]:
+def steps_of(behind: Core) -> dict[str, list[str]]:
     steps: dict[str, list[str]] = {}
     for event in behind.of(StepEnded):
         assert isinstance(event, StepEnded)
@@ -92,7 +109,7 @@ def steps_of(behind: Box) -> dict[str, list[str]]:
 
 @pytest.mark.server
 def test_benches_on_a_broker_obey_the_advice_and_say_who_was_right(tmp_path: Path) -> None:
-    with mosquitto(tmp_path) as server, box(tmp_path, MqttSource(url=server.url), stop_after="S04") as behind:
+    with mosquitto(tmp_path) as server, edge(tmp_path, MqttSource(url=server.url), stop_after="S04") as behind:
         until(behind.connected, what="the subscription")
         words = ("--to", server.url, "--speed", "0", "--runs", "3", "--stations", "2", "--obey")
         result = tocsin("simulate", "bench", *words)
@@ -112,7 +129,7 @@ def test_a_bench_on_a_serial_line_obeys_the_advice(tmp_path: Path) -> None:
     source = SerialSource(port=str(link), device="bench-7", format="json")
     with (
         subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child,
-        box(tmp_path, source, stop_after="S15") as behind,
+        edge(tmp_path, source, stop_after="S15") as behind,
     ):
         out, _ = child.communicate(timeout=DEADLINE_S)
         await_all(behind, RunEnded, 2)
@@ -121,6 +138,43 @@ def test_a_bench_on_a_serial_line_obeys_the_advice(tmp_path: Path) -> None:
     assert [event.station for event in behind.of(RunStarted) if isinstance(event, RunStarted)] == ["bench-7"] * 2
     assert [event.outcome for event in behind.of(RunEnded) if isinstance(event, RunEnded)] == ["aborted"] * 2
     assert all("S15" in steps and steps[-1] < "S40" for steps in steps_of(behind).values())
+
+
+def test_benches_over_http_are_answered_by_a_box_that_keeps_their_runs(tmp_path: Path) -> None:
+    with Box(load(write(tmp_path, QUIET))) as box:
+        base = box.serve()
+        words = ("--to", base, "--speed", "0", "--runs", "4", "--stations", "2", "--seed", "5")
+        result = tocsin("simulate", "bench", *words, "--json")
+        assert result.exit_code == 0, result.output
+        trials = {trial.run: trial for trial in islice(runs(5, stations=2), 4)}
+        until(lambda: sum(run.ended_ns > 0 for run in box.reader.runs()) == len(trials), what="the ends of the runs")
+        kept = box.reader.runs()
+    assert json.loads(result.stdout)["said"] == 42 * len(trials)
+    assert {run.run: run.state for run in kept} == {name: trial.outcome for name, trial in trials.items()}
+    assert all(len(run.steps) == len(trials[run.run].steps) for run in kept)
+
+
+@pytest.mark.server
+def test_what_disorderly_benches_say_over_mqtt_is_what_the_store_has(tmp_path: Path) -> None:
+    with mosquitto(tmp_path) as server:
+        source = f'[[edge.sources]]\ntype = "mqtt"\nurl = "{server.url}"\n'
+        with Box(load(write(tmp_path, QUIET + source))) as box:
+            until(lambda: any(state.detail.startswith("subscribed") for _, state in box.reader.sources()))
+            words = ("--to", server.url, "--speed", "0", "--runs", "12", "--seed", "7", "--disorder", "0.4")
+            assert tocsin("simulate", "bench", *words).exit_code == 0
+            trials = {trial.run: trial for trial in islice(runs(7, stations=1, disorder=disorder_of(0.4, "")), 12)}
+            said = {name for name, trial in trials.items() if trial.outcome}
+            until(lambda: {run.run for run in box.reader.runs() if run.ended_ns} >= said, what="the ends of the runs")
+            kept = {run.run: run for run in box.reader.runs()}
+            dead = list(box.reader.dead())
+    assert dead == []
+    assert kept.keys() == trials.keys()
+    assert {name: kept[name].state for name in said} == {name: trials[name].outcome for name in said}
+    assert any(run.remarks for run in kept.values())
+    for name in said:
+        told = [event for event in trials[name].events if isinstance(event, Measured | StepEnded)]
+        if len(set(trials[name].steps)) == len(trials[name].steps):  # of a step that is repeated the last counts
+            assert dict(kept[name].row) == pytest.approx(values(told))
 
 
 def test_benches_on_stdout_say_json_and_count_nothing_there() -> None:
