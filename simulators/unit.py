@@ -8,6 +8,7 @@ import numpy as np
 from simulators.defects import BENT, DEFECTS, Defect
 from simulators.procedure import QUANTITIES, Procedure
 
+_MASK = (1 << 64) - 1  # what a key holds
 LOT = 40  # units whose parts come from one lot
 OTHER_SUPPLIER: Mapping[str, float] = {  # spreads by which another supplier's parts differ; they are as good
     "resistance": 1.0,
@@ -55,8 +56,8 @@ class Unit:
 
 def unit(seed: int, number: int, procedure: Procedure, *, other_supplier: bool) -> Unit:
     """The unit with a number; a pure function of its arguments."""
-    rng = np.random.Generator(np.random.Philox(key=[seed, 2 * number]))
-    lot = np.random.Generator(np.random.Philox(key=[seed, 2 * (number // LOT) + 1])).standard_normal(len(QUANTITIES))
+    rng, of_lot = _chance(seed, 2 * number), _chance(seed, 2 * (number // LOT) + 1)
+    lot = of_lot.standard_normal(len(QUANTITIES))
     own = rng.standard_normal(len(QUANTITIES))
     made = {
         name: float(
@@ -67,6 +68,10 @@ def unit(seed: int, number: int, procedure: Procedure, *, other_supplier: bool) 
         for i, (name, quantity) in enumerate(QUANTITIES.items())
     }
     return _with_latent(Unit(f"SD-{seed}-{number:06d}", made), procedure, rng)
+
+
+def _chance(seed: int, which: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=np.array([seed & _MASK, which], dtype=np.uint64)))
 
 
 def _with_latent(good: Unit, procedure: Procedure, rng: np.random.Generator) -> Unit:

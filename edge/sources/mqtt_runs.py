@@ -1,5 +1,6 @@
 """What test benches say over MQTT, and where they are answered; knows nothing of brokers and acknowledgements."""
 
+from edge.sources.json_text import decoded
 from edge.sources.line_reader import Harvest
 from edge.sources.lines import HEAD_BYTES
 from edge.sources.mqtt_topics import StationPattern
@@ -36,8 +37,10 @@ class RunMessages:
 
     def read(self, topic: str, payload: bytes, *, retained: bool) -> Harvest | None:
         """Read one message, None if it is no bench's."""
+        if not payload[:64].lstrip().startswith(b"{"):
+            return None
         station = self._runs.station(topic)
-        if station is None or not payload.lstrip().startswith(b"{"):
+        if station is None:
             return None
         outcome = self._outcome(payload, station)
         if retained and isinstance(outcome, Told) and not all(event.t_ns for event in outcome.events):
@@ -55,4 +58,8 @@ class RunMessages:
             return Unread(reason=BAD_NAME)
         if len(payload) > MAX_PAYLOAD:
             return Unread(reason=f"payload larger than {MAX_PAYLOAD} bytes")
-        return self._events.read(payload, station=station) or _NO_EVENT
+        told = self._events.read(payload, station=station)
+        if told is not None:
+            return told
+        found = decoded(payload)
+        return found if isinstance(found, Unread) else _NO_EVENT

@@ -190,6 +190,11 @@ def test_a_rate_that_is_no_share_is_refused(rate: float) -> None:
         Disorder(missing=rate)
 
 
+@pytest.mark.parametrize("seed", [-1, 0, 2**63, 2**70])
+def test_any_whole_number_is_a_seed(seed: int) -> None:
+    assert next(runs(seed)).events == next(runs(seed)).events
+
+
 def test_a_bench_without_a_station_is_refused() -> None:
     with pytest.raises(ValueError, match="there has to be a station"):
         next(runs(1, stations=0))

@@ -66,6 +66,19 @@ def test_what_a_bench_says_wrong_is_refused_with_its_topic() -> None:
     assert reasons("plant/b/run", b"{" + b" " * (1 << 20)) == ["topic plant/b/run: payload larger than 1048576 bytes"]
 
 
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (b'{"event":"step","run":', "not JSON"),
+        (b'{"event":"step","run":"r","step":"\xff"}', "not text: wrong baud rate or line noise?"),
+        (b'{"event":"step","run":' + b"[" * 5000 + b"]" * 5000 + b"}", "JSON nested too deeply"),
+        (b'{"event":"measured","run":"r","value":' + b"9" * 5000 + b"}", "not JSON"),
+    ],
+)
+def test_what_is_no_json_is_refused_as_such(payload: bytes, why: str) -> None:
+    assert reasons("plant/b/run", payload) == [f"topic plant/b/run: {why}"]
+
+
 def test_a_retained_event_counts_only_if_it_says_when_it_was() -> None:
     timed = STEP.replace("{", '{"time":1700000000,', 1).encode()
     assert reasons("plant/b/run", timed, retained=True) == []
