@@ -18,7 +18,7 @@ def start(event: RunStarted, t_ns: int, ledger: Ledger) -> None:
     if run is None:
         run = _new(name, RunRecord(started_ns=t_ns), ledger)
     elif run.begun:
-        ledger.note(name, run, remarks.again(run, event))
+        _again(event, run, t_ns, ledger)
         return
     else:
         go_on(name, run, ledger)
@@ -33,6 +33,22 @@ def start(event: RunStarted, t_ns: int, ledger: Ledger) -> None:
     if not (known or run.over):
         _look_around(name, run, ledger)
     ledger.change(name)
+
+
+def _again(event: RunStarted, run: RunRecord, t_ns: int, ledger: Ledger) -> None:
+    """A run that started is said to start. For another unit, or after its end, it is another run under its name.
+
+    What comes from here on could be of either: nothing of it is taken.
+    """
+    other = (event.unit, event.procedure) != (run.unit, run.procedure)
+    if not (other or (run.over and t_ns > run.ended_ns)):
+        ledger.note(event.run, run, [remarks.again(run)])
+        return
+    run.given_again = True
+    if run.over:
+        ledger.note(event.run, run, [remarks.given_again(event)])
+    else:
+        give_up(event.run, run, remarks.given_again(event), t_ns, ledger)
 
 
 def join(event: Measured | StepEnded, what: str, t_ns: int, ledger: Ledger) -> RunRecord:

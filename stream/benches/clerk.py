@@ -87,10 +87,13 @@ class Clerk:
         run.heard_ns = run.started_ns = self._ledger.edge_clock_ns
 
     def _past(self, event: RunEvent) -> str:
-        """Why nothing is kept of a run that is long over; "" for any other."""
-        if not self._ledger.floor.forgotten(event.run):
-            return ""
-        return f"run {remarks.short(event.run)} is long over: a run's name is given once"
+        """Why nothing is taken under the name of a run that is long over, or was given again; "" for any other."""
+        run = self._ledger.floor.look(event.run)
+        if run is None and self._ledger.floor.forgotten(event.run):
+            return f"run {remarks.short(event.run)} is long over: a run's name is given once"
+        if run is not None and run.given_again:
+            return f"run {remarks.short(event.run)} was started again as another: a run's name is given once"
+        return ""
 
     def _astray(self, event: RunEvent) -> str:
         """Why nothing is taken into a run that comes from another station than it is on: it is of another unit."""

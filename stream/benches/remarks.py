@@ -36,16 +36,14 @@ def several(names: Sequence[str]) -> str:
     return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
 
 
-def again(run: RunRecord, start: RunStarted) -> Iterable[str]:
-    """A run that started already is said to start: what stands, stands."""
-    if run.over:
-        yield "started again after its end: a run's name is given once, what comes under it now does not count"
-    else:
-        yield "started twice"
-    told = ((run.unit, start.unit), (run.procedure, start.procedure))
-    differing = [word for (old, new), word in zip(told, ("unit", "procedure"), strict=True) if old != new]
-    if differing:
-        yield f"started twice, with another {' and '.join(differing)}: the first word stands"
+def again(run: RunRecord) -> str:
+    """A run that started already is said to start, for the same unit."""
+    return "started again after its end" if run.over else "started twice"
+
+
+def given_again(start: RunStarted) -> str:
+    """The name of a run is given to another."""
+    return f"its name was given again, to {short(start.unit) or 'no unit'}: what came after that is dead letters"
 
 
 def astray(station: str) -> str:

@@ -43,6 +43,7 @@ class RunRecord(msgspec.Struct):
     width: int = 0  # characters in the names of its columns
     remarks: tuple[str, ...] = ()
     control: bool = False
+    given_again: bool = False  # its name, to another run, of which nothing is taken
     taught: bool = False  # it ended with an outcome that says something of its station
     p_fail: float | None = None
     would_stop_at: str = ""

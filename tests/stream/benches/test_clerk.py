@@ -88,13 +88,42 @@ def test_a_second_start_changes_nothing_and_is_named() -> None:
     hall = _hall()
     hall.start("r1")
     hall.start("r1")
-    hall.start("r1", unit="other", procedure="wheel")
-    assert hall.remarks() == ("started twice", "started twice, with another unit and procedure: the first word stands")
-    assert hall.runs()[-1].unit == "unit of r1"
+    assert hall.remarks() == ("started twice",)
     hall.end("r1")
-    hall.start("r1")
-    assert hall.remarks()[-1].startswith("started again after its end")
+    hall.say(RunStarted("r1", "unit of r1", "axle", "1", "b1", t_ns=at(1)))
+    assert hall.remarks() == ("started twice", "started again after its end")
     assert hall.runs()[-1].state == "pass"
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_a_name_that_is_given_to_another_unit_ends_the_run_and_what_comes_after_is_kept_apart(*, over: bool) -> None:
+    hall = _hall()
+    hall.start("1", unit="u1")
+    hall.step("1", "S1", 0.25)
+    if over:
+        hall.end("1", "fail")
+    hall.start("1", unit="u2")
+    told = len(hall.advice())
+    hall.say(Measured("1", "S2", "x", 9.0), StepEnded("1", "S2"), RunEnded("1", "pass"))
+    run = hall.runs()[-1]
+    assert (run.unit, run.state, rows(run)) == (
+        "u1",
+        "fail" if over else "broken-off",
+        {"S1/x": 0.25, "S1/x.margin": 0.25},
+    )
+    assert run.remarks == ("its name was given again, to u2: what came after that is dead letters",)
+    reason = "run 1 was started again as another: a run's name is given once"
+    assert [letter.reason for letter in hall.letters()] == [reason] * 3
+    assert len(hall.advice()) == told
+
+
+def test_a_unit_that_is_tested_again_under_the_name_of_its_ended_run_is_another_run() -> None:
+    hall = _hall()
+    hall.whole("1", unit="u1", outcome="fail")
+    hall.whole("1", unit="u1")
+    assert hall.runs()[-1].state == "fail"
+    assert len(hall.labels()) == 1
+    assert len(hall.letters()) == 7
 
 
 def test_a_second_end_changes_nothing_and_is_named() -> None:
