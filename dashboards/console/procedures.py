@@ -1,5 +1,6 @@
 """Procedures as they stand: how their runs ended, what early stops saved, and whether benches are told of them."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,8 +14,9 @@ from wire.config import Costs, Procedure
 from wire.messages import Advice, Run
 
 MOST = 10_000  # runs that are looked at, the newest
-LIVE = 200  # running ones that are shown
+LIVE, ENDED = 200, 200  # running ones and ended ones that are shown
 FRESH_S = 2.0
+SHARE = 20  # a look is not repeated for so many times as long as it took
 NEEDED = 30
 
 
@@ -64,14 +66,15 @@ class Live(msgspec.Struct, frozen=True):
 
 
 class Look(msgspec.Struct, frozen=True):
-    """All procedures and the runs that go on."""
+    """All procedures, the runs that go on, and those that ended last."""
 
     procedures: Sequence[Standing] = ()
     live: Sequence[Live] = ()
+    ended: Sequence[Run] = ()
 
 
 class Procedures:
-    """Looks at the runs of the store for all who ask, at most once in FRESH_S; blocking."""
+    """Looks at the runs of the store for all who ask, at most a twentieth of the time; blocking."""
 
     def __init__(self, desk: Desk, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         """Nothing has been looked at yet."""
@@ -79,20 +82,22 @@ class Procedures:
         self._clock_s = clock_s
         self._lock = threading.Lock()
         self._look = Look()
-        self._looked_s = -FRESH_S
+        self._due_s = -math.inf
 
     def look(self) -> Look:
         """How it stands. Raises what the store raises."""
         with self._lock:
-            if self._clock_s() - self._looked_s >= FRESH_S:
+            begun_s = self._clock_s()
+            if begun_s >= self._due_s:
                 self._look = look(self._desk.reader, self._desk.procedure_of)
-                self._looked_s = self._clock_s()
+                now_s = self._clock_s()
+                self._due_s = now_s + max(FRESH_S, SHARE * (now_s - begun_s))
             return self._look
 
     def forget(self) -> None:
         """Look anew when asked next."""
         with self._lock:
-            self._looked_s = -FRESH_S
+            self._due_s = -math.inf
 
 
 def look(reader: Reader, rule_of: Callable[[str], Procedure]) -> Look:
@@ -103,7 +108,8 @@ def look(reader: Reader, rule_of: Callable[[str], Procedure]) -> Look:
         by_name.setdefault(run.procedure, []).append(run)
     standings = [_standing(reader, name, some, rule_of(name)) for name, some in sorted(by_name.items())]
     going = [run for run in runs if run.state == "running"][:LIVE]
-    return Look(standings, [Live(run, newest(reader, run)) for run in going])
+    ended = [run for run in runs if run.state != "running"][:ENDED]
+    return Look(standings, [Live(run, newest(reader, run)) for run in going], ended)
 
 
 def newest(reader: Reader, run: Run) -> Advice | None:

@@ -20,6 +20,30 @@ HEALTH = {
     None: "Unknown",
 }
 
+RUNS = {
+    "running": "Running",
+    "pass": "Passed",
+    "fail": "Failed",
+    "aborted": "Aborted",
+    "broken-off": "Broken off",
+}
+ADVICE = {"on": "On: benches are told", "shadow": "Shadow: recorded, not told", "off": "Off"}
+WITHHELD = {
+    "shadow": "not told: in shadow",
+    "control": "not told: always tested to the end",
+    "off": "not told: off",
+    "no-model": "no model yet",
+    "late": "not told: too late",
+    "over": "not told: the run is over",
+}
+MEANINGS = {
+    "anomaly": "True alarm",
+    "normal": "False alarm",
+    "maintenance": "Maintenance done",
+    "pass": "Passed",
+    "fail": "Failed",
+}
+
 _LEVELS = {"HH": "far too high", "H": "too high", "L": "too low", "LL": "far too low"}
 _RULES = {
     "anomaly": "Unusual behaviour",

@@ -16,6 +16,8 @@ from dashboards.console.pages import device as device_page
 from dashboards.console.pages import fleet as fleet_page
 from dashboards.console.pages import health as health_page
 from dashboards.console.pages import models as models_page
+from dashboards.console.pages import run as run_page
+from dashboards.console.pages import runs as runs_page
 
 
 def install(app: FastAPI, desk: Desk, hub: Hub) -> None:
@@ -23,7 +25,7 @@ def install(app: FastAPI, desk: Desk, hub: Hub) -> None:
     # A second console after the first has stopped: the app NiceGUI keeps is made ready to be set up anew.
     nicegui_app.middleware_stack = None
     nicegui_app.user_middleware.clear()
-    for page in (fleet_page, device_page, alarms_page, models_page, catalogue_page, health_page):
+    for page in (fleet_page, device_page, alarms_page, models_page, runs_page, run_page, catalogue_page, health_page):
         page.register(desk, hub)
     ui.run_with(
         app,

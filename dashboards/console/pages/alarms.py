@@ -1,6 +1,6 @@
 """The alarm list: what needs a person first, with what to do about it in plain sight."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from markupsafe import Markup
 from nicegui import ui
@@ -10,13 +10,16 @@ from dashboards.console.hub import Hub
 from dashboards.console.pages.bars import bars
 from dashboards.console.pages.frame import frame
 from dashboards.console.pages.markup import icon, join, moment, number, place, shape, state, table
+from dashboards.console.pages.verdicts import buttons, judged
+from dashboards.console.pages.verdicts import found as verdict
 from dashboards.console.snapshot import Snapshot
 from dashboards.console.words import rule
 from wire.config import channel
-from wire.messages import Alarm, AlarmState
+from wire.messages import Alarm, AlarmState, Label
 
 SHOWN = 200
 PAST = 300
+LABELS = 2000  # among which the verdicts on alarms that are shown are looked for
 _LEARNT = {"anomaly", "drift"}  # rules of what was learnt: a person may say that this is normal now
 _OPEN = {AlarmState.UNACKNOWLEDGED, AlarmState.RETURNED}
 _CALM = Markup(
@@ -27,7 +30,7 @@ _ALARM = Markup(
     '<article class="alarm {} {}" data-key="{}" data-alarm="{}" data-open="{}" tabindex="0" aria-label="{}">'
     '<div class="alarm-head">{}<b class="alarm-rule">{}</b>{}{}'
     '<span class="alarm-since">{}<small>{}</small></span>{}</div>'
-    '<div class="alarm-body"><p class="summary">{}</p>{}{}</div></article>'
+    '<div class="alarm-body"><p class="summary">{}</p>{}{}{}</div></article>'
 )
 _KEYS = Markup('<p class="keys" aria-hidden="true"><kbd>↑</kbd><kbd>↓</kbd> choose <kbd>a</kbd> acknowledge</p>')
 _BUTTON = Markup(
@@ -59,6 +62,7 @@ def card(desk: Desk, alarm: Alarm) -> Markup:
         alarm.summary,
         _facts(desk, alarm),
         _FORM.format(_NORMAL if alarm.rule in _LEARNT else "") if waits else Markup(""),
+        buttons(alarm),
     )
 
 
@@ -93,18 +97,24 @@ def standing(desk: Desk, alarms: Iterable[Alarm]) -> Markup:
     return Markup('<div class="alarm-list" data-alarms>{}</div>{}').format(join(cards[:SHOWN]), more)
 
 
-def _past_row(alarm: Alarm) -> tuple[object, ...]:
+def _past_row(alarm: Alarm, verdicts: Mapping[str, Label]) -> tuple[object, ...]:
     filled = alarm.state in _OPEN
     by = f"{alarm.who}{': ' + alarm.why if alarm.why else ''}"
     words = Markup('<span class="happened"><b>{}</b><br>{}</span>').format(rule(alarm.rule), alarm.summary)
     onset, changed = moment(alarm.onset_ns, as_="clock"), moment(alarm.changed_ns, as_="clock")
-    return shape(alarm.priority, filled=filled), words, place(alarm), state(alarm), onset, changed, by
+    mark = shape(alarm.priority, filled=filled)
+    return mark, words, place(alarm), state(alarm), onset, changed, by, verdict(alarm, verdicts)
 
 
-def past(alarms: Iterable[Alarm]) -> Markup:
-    """What happened, newest change first."""
-    head = ("", "Alarm", "Device", "State", "Began", "Last change", "Taken by")
-    return table(head, map(_past_row, alarms), "No alarm has ever rung here.")
+def past(alarms: Iterable[Alarm], labels: Iterable[Label]) -> Markup:
+    """What happened, newest change first, and what was found behind it."""
+    head, verdicts = ("", "Alarm", "Device", "State", "Began", "Last change", "Taken by", "Found"), judged(labels)
+    return table(head, (_past_row(alarm, verdicts) for alarm in alarms), "No alarm has ever rung here.")
+
+
+def history(desk: Desk, device: str = "", limit: int = PAST) -> Markup:
+    """The same, asked of the store; blocking."""
+    return past(desk.reader.alarms(device=device, limit=limit), desk.reader.labels(device=device, limit=LABELS))
 
 
 def register(desk: Desk, hub: Hub) -> None:
@@ -112,14 +122,14 @@ def register(desk: Desk, hub: Hub) -> None:
 
     @ui.page("/alarms")
     async def alarms(tab: str = "") -> None:
-        history = tab == "history"
+        is_history = tab == "history"
         live = frame(desk, hub, title="Alarms", here="/alarms")
-        found = await desk.ask(lambda: desk.reader.alarms(limit=PAST)) if history else []
+        before = await desk.ask(lambda: history(desk)) if is_history else Markup("")
         with ui.element("div").props('id="main"').classes("page"):
-            ui.html(_tabs(history=history), sanitize=False).classes("title-row")
-            if history:
+            ui.html(_tabs(history=is_history), sanitize=False).classes("title-row")
+            if is_history:
                 with ui.element("section").classes("panel"):
-                    ui.html(past(found), sanitize=False)
+                    ui.html(before, sanitize=False)
             else:
                 live.region(lambda look: _now(desk, look))
 

@@ -12,7 +12,7 @@ from dashboards.console.desk import Desk
 from dashboards.console.hub import Hub
 from dashboards.console.moments import length
 from dashboards.console.pages import charts, window
-from dashboards.console.pages.alarms import past, standing
+from dashboards.console.pages.alarms import history, standing
 from dashboards.console.pages.bars import bars
 from dashboards.console.pages.frame import frame
 from dashboards.console.pages.markup import health, icon, join, moment, number, path
@@ -182,8 +182,8 @@ def register(desk: Desk, hub: Hub) -> None:
             drawn = Charts(desk, name, part)
             with ui.element("section").classes("panel"):
                 ui.html("Alarms of this device", sanitize=False, tag="h2")
-                before = await desk.ask(lambda: desk.reader.alarms(device=name, limit=50))
-                ui.html(past(before), sanitize=False)
+                before = await desk.ask(lambda: history(desk, name, 50))
+                ui.html(before, sanitize=False)
 
         def draw(shown: window.Shown) -> None:
             stretch.set_content(_stretch(shown))

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from markupsafe import Markup
 from nicegui import ui
@@ -11,12 +12,14 @@ from dashboards.console.desk import Desk
 from dashboards.console.hub import Hub
 from dashboards.console.pages.markup import icon, join, shape
 from dashboards.console.snapshot import Snapshot
+from store.port import StoreAwayError
 from wire.messages import AlarmState, Priority
 
 TICK_S = 0.5
 _WAYS = (
     ("/", "fleet", "Fleet"),
     ("/alarms", "bell", "Alarms"),
+    ("/runs", "bench", "Runs"),
     ("/models", "model", "Models"),
     ("/catalogue", "data", "Data"),
     ("/health", "pipe", "Pipeline"),
@@ -53,6 +56,20 @@ class Live:
         element = ui.html(first, sanitize=False, tag=tag).classes(classes)
         self._regions.append((element, render, [first]))
         return element
+
+    async def follow(self, ask: Callable[[], Awaitable[Markup]], *, every_s: float, classes: str = "") -> None:
+        """A piece of the page that is asked for every so often; what was shown stays while the store is away."""
+        shown = [await ask()]
+        element = ui.html(shown[0], sanitize=False).classes(classes)
+
+        async def again() -> None:
+            with suppress(StoreAwayError):  # the strip says so
+                content = await ask()
+                if content != shown[0]:
+                    shown[0] = content
+                    element.client.run_javascript(f"tocsin.show({element.id}, {_quoted(content)})")
+
+        ui.timer(every_s, again)
 
     def refresh(self, *, force: bool = False) -> None:
         """Bring the page up to the hub's latest look."""

@@ -1,6 +1,7 @@
 """Small pieces of HTML that every page uses; whatever is put into them is escaped by MarkupSafe."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -28,6 +29,7 @@ _PATHS = {
     "person": "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20c1-4 4-5.5 7.5-5.500s6.5 1.5 7.5 5.5",
     "retry": "M5 12a7 7 0 0 1 12-5l2 2M19 4v5h-5M19 12a7 7 0 0 1-12 5l-2-2M5 20v-5h5",
     "stop": "M6 6h12v12H6z",
+    "bench": "M3 9h18M5 9v10M19 9v10M8 9V5h8v4M9 14h6",
 }
 # ISA-101: each priority has its own shape, so that no one needs to see its colour.
 _SHAPES = {
@@ -51,6 +53,11 @@ _SHAPE = Markup(
     '<path d="{}"/><text x="12" y="17">{}</text></svg>'
 )
 _TIME = Markup('<time datetime="{}" data-ms="{}" data-as="{}"></time>')
+
+_POST = Markup(
+    '<button type="button" class="act quiet" data-do="post" data-to="{}" data-body="{}" data-said="{}" data-ask="{}" '
+    'data-field="{}">{}</button>'
+)
 
 
 def icon(name: str) -> Markup:
@@ -110,6 +117,11 @@ def number(value: float | None, uom: str = "") -> str:
     ('0.1235', '—', '1.235e+06 Pa')
     """
     return "—" if value is None else f"{value:.4g} {uom}".strip()
+
+
+def button(words: str, *, to: str, body: Mapping[str, object], said: str, ask: str = "", field: str = "") -> Markup:
+    """A button that posts in the name of who presses it; `ask` is asked first, and the answer sent as `field`."""
+    return _POST.format(to, json.dumps(body), said, ask, field, words)
 
 
 def join(parts: Iterable[Markup]) -> Markup:

@@ -162,7 +162,44 @@
     }
   }
 
+  // A button that says something in the name of who presses it: what is said, where to, and what to ask first
+  const askWords = (button) => new Promise((resolve) => {
+    const box = dialog('<form method="dialog"><label><span></span><input maxlength="2000"></label>' +
+      '<menu><button value="" formnovalidate>Cancel</button><button value="ok" class="act"></button></menu></form>');
+    write(box.querySelector("span"), button.dataset.ask);
+    write(box.querySelector(".act"), button.textContent.trim());
+    const input = box.querySelector("input"), card = button.closest("[data-alarm]");
+    const typed = card && card.querySelector("[data-why]");
+    input.value = typed ? typed.value : "";
+    input.addEventListener("keydown", (e) => { if (e.key === "Enter") { e.preventDefault(); box.close("ok"); } });
+    box.addEventListener("close", () => resolve(box.returnValue === "ok" ? input.value.trim() : null));
+  });
+  async function post(button) {
+    const who = store.get("who") || (await askWho());
+    if (!who) return;
+    const words = button.dataset.ask ? await askWords(button) : "";
+    if (words === null) return;
+    const body = { ...JSON.parse(button.dataset.body || "{}"), who };
+    if (button.dataset.field) body[button.dataset.field] = words;
+    button.disabled = true;
+    try {
+      const answer = await fetch(button.dataset.to, {
+        method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+      });
+      const told = await answer.json();
+      if (!answer.ok) throw new Error(told.detail || answer.statusText);
+      say(`${button.dataset.said} ${who}`);
+      const place = button.closest("[data-found]");
+      if (place) write(place, `${button.dataset.said} ${who}`);
+    } catch (error) {
+      say(`That did not work: ${error.message}`, true);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
   const deeds = {
+    post,
     theme: () => {
       const dark = store.get("theme") ? store.get("theme") === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
       store.set("theme", dark ? "light" : "dark");

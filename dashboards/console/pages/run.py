@@ -1,0 +1,206 @@
+"""One run: its steps with values against limits, what was thought after each, remarks, and labels."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+import msgspec
+from markupsafe import Markup
+from nicegui import ui
+
+from dashboards.console.desk import Desk
+from dashboards.console.hub import Hub
+from dashboards.console.pages import bench_words as words
+from dashboards.console.pages.bars import bars
+from dashboards.console.pages.charts import Options
+from dashboards.console.pages.frame import frame
+from dashboards.console.pages.markup import button, icon, join, moment, number, table
+from dashboards.console.pages.run_chart import run_chart
+from dashboards.console.words import MEANINGS
+from models.runs.row import MARGIN, is_margin, is_seconds, step_of
+from wire.messages import Advice, Label, Run, Step
+
+EVERY_S = 2.0
+_HEAD = Markup('<h1>{}</h1>{}<dl class="inline">{}</dl>')
+_FACT = Markup("<div><dt>{}</dt><dd>{}</dd></div>")
+_LOST = Markup('<div class="blank">{}<h2>There is no run “{}”</h2><p><a href="/runs">See all runs →</a></p></div>')
+_PANEL = Markup('<section class="panel"><h2>{}</h2>{}</section>')
+_VALUE = Markup('<span class="measured {}"><b>{}</b> {} <span class="note">{}</span></span>')
+_ROOMS = Markup(
+    '<p class="note">A bar is the room to the nearer limit: empty at the limit, full in the middle of both.</p>'
+)
+_ROOM = Markup('<span class="meter room" title="{}"><i style="width:{:.0f}%"></i></span>')
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """A run with all that is known of it."""
+
+    run: Run
+    advice: Sequence[Advice]
+    labels: Sequence[Label]
+
+
+def whole(desk: Desk, edge: str, name: str) -> Whole | None:
+    """Ask the store for all of it; blocking."""
+    run = desk.reader.run(edge, name)
+    if run is None:
+        return None
+    labels = [label for label in desk.reader.labels(run=name, withdrawn=True) if label.edge == run.edge]
+    return Whole(run, desk.reader.advice(run.edge, name), labels)
+
+
+def head(of: Whole) -> Markup:
+    """What it is and how it stands."""
+    run = of.run
+    pairs: tuple[tuple[str, object], ...] = (
+        ("Unit", run.unit),
+        ("Procedure", f"{run.procedure} {run.version}".strip()),
+        ("Station", run.station),
+        ("Operator", run.operator),
+        ("Retest of", run.retest_of),
+        ("Began", moment(run.started_ns, as_="clock")),
+        ("Ended", moment(run.ended_ns, as_="clock") if run.ended_ns else ""),
+        ("Model", f"{run.model} version {run.model_version}" if run.model else ""),
+        ("Control run", "always tested to the end" if run.control else ""),
+        ("Edge", run.edge),
+    )
+    return _HEAD.format(run.run, words.state(run), join(_FACT.format(*pair) for pair in pairs if pair[1]))
+
+
+def body(of: Whole) -> Markup:
+    """Everything under the chart."""
+    last = of.advice[-1] if of.advice else None
+    because = bars(last.because) if last is not None and last.because else Markup("")
+    said = Markup('<p class="call">{}</p><p class="note">{}</p>{}').format(words.call(last), _worth(of), because)
+    parts = [_PANEL.format("Newest call", said)]
+    if of.run.remarks:
+        lines = join(Markup("<li>{}</li>").format(remark) for remark in of.run.remarks)
+        parts.append(_PANEL.format("Out of the ordinary", Markup('<ul class="notes">{}</ul>').format(lines)))
+    parts.append(_PANEL.format("Steps", steps(of)))
+    parts.append(_PANEL.format("Labels", labels(of)))
+    return join(parts)
+
+
+def _worth(of: Whole) -> str:
+    run = of.run
+    if run.stopped_at:
+        return f"The bench was told to stop after {run.stopped_at}, which saves {words.span(run.saved_s or 0.0)}."
+    if run.would_stop_at:
+        saved = words.span(run.saved_s or 0.0)
+        return f"Costs and limits said stop after {run.would_stop_at}, which would have saved {saved}; it was not told."
+    return ""
+
+
+def steps(of: Whole) -> Markup:
+    """A row a step: how long, what was measured against its limits, and what was thought then."""
+    said = {advice.step: advice for advice in of.advice}
+    values = _values(of.run.row)
+    rows = [_step_row(step, values.get(step.name, []), said.get(step.name)) for step in of.run.steps]
+    listed = table(("Step", "Took", "Measured", "P(fails)", "Advice"), rows, "No step has ended yet.")
+    return (_ROOMS if values else Markup("")) + listed
+
+
+def _step_row(step: Step, values: Sequence[Markup], advice: Advice | None) -> tuple[object, ...]:
+    took = f"{step.duration_s:.1f} s" if step.duration_s is not None else "" if step.ended_ns else "not ended"
+    measured: object = join(values) if values else f"{step.measured} values" if step.measured else ""
+    p_fail = words.chance(advice.p_fail, advice.low, advice.high) if advice is not None else ""
+    return step.name, took, measured, p_fail, words.call(advice) if advice is not None else ""
+
+
+def _values(row: Mapping[str, float]) -> Mapping[str, list[Markup]]:
+    """Measurements of a wide row by step, each with its room to the nearest limit: 0 at it, half in the middle."""
+    found: dict[str, list[Markup]] = {}
+    for column, value in row.items():
+        if not (is_margin(column) or is_seconds(column)):
+            name = column.partition("/")[2]
+            found.setdefault(step_of(column), []).append(_measured(name, value, row.get(column + MARGIN)))
+    return found
+
+
+def _measured(name: str, value: float, room: float | None) -> Markup:
+    shown = number(value) if value == value else "—"  # noqa: PLR0124 -- NaN is not itself
+    if room is None or room != room:  # noqa: PLR0124
+        return _VALUE.format("", name, shown, "no limits")
+    if room < 0:
+        return _VALUE.format("odd", name, shown, Markup("{}out of limits").format(icon("warn")))
+    title = f"{100 * room:.0f} % of the width between its limits away from the nearer"
+    return _VALUE.format("", name, shown, _ROOM.format(title, min(100.0, 200 * room)))
+
+
+def labels(of: Whole) -> Markup:
+    """Who said what of this run, and buttons to say more or take it back."""
+    rows = [
+        (
+            MEANINGS[label.meaning],
+            label.who,
+            moment(label.at_ns, as_="clock"),
+            label.comment,
+            f"taken back by {label.withdrawn_by}: {label.withdrawn_why}" if label.withdrawn_by else _back(label),
+        )
+        for label in of.labels
+    ]
+    said = table(("Label", "By", "When", "Comment", ""), rows, "Nobody has said anything of this run yet.")
+    run = of.run
+    more = join(
+        button(
+            text,
+            to="/api/v1/labels",
+            body={"run": run.run, "edge": run.edge, "meaning": meaning},
+            said=f"{text}, says",
+            ask="Why? It is kept beside the label",
+            field="comment",
+        )
+        for meaning, text in (("pass", "This unit was good"), ("fail", "This unit was bad"))
+    )
+    return Markup('{}<p class="found">{}</p>').format(said, more) if run.state != "running" else said
+
+
+def _back(label: Label) -> Markup:
+    return button(
+        "Take back",
+        to=f"/api/v1/labels/{quote(label.id, safe='')}/withdraw",
+        body={},
+        said="Taken back by",
+        ask="Why? It is kept beside the label",
+        field="why",
+    )
+
+
+def register(desk: Desk, hub: Hub) -> None:
+    """Serve the page at /runs/EDGE/RUN, whatever the run is called."""
+
+    @ui.page("/runs/{edge}/{run:path}")
+    async def one(edge: str, run: str) -> None:
+        live = frame(desk, hub, title=run, here="/runs")
+        found = await desk.ask(lambda: whole(desk, edge, run))
+        with ui.element("div").props('id="main"').classes("page"):
+            if found is None:
+                ui.html(_LOST.format(icon("unknown"), run), sanitize=False)
+                return
+
+            newest = [found]
+
+            async def heading() -> Markup:
+                return head(newest[0])
+
+            await live.follow(heading, every_s=EVERY_S, classes="title-row device-head")
+            with ui.element("section").classes("panel"):
+                ui.html("P(fails) after each step, with its interval", sanitize=False, tag="h2")
+                chart = ui.echart({}).classes("chart tall")
+                chart.props["role"], chart.props["aria-label"] = (
+                    "img",
+                    "P(fails) after each step; the table has the figures",
+                )
+            drawn: list[Options] = []
+
+            async def rest() -> Markup:
+                now = await desk.ask(lambda: whole(desk, edge, run))
+                newest[0] = now if now is not None else newest[0]
+                options = run_chart(newest[0].advice)
+                if not drawn or drawn[0] != options:
+                    drawn[:] = [options]
+                    chart.options.clear()
+                    chart.options.update(options)
+                    chart.update()
+                return body(newest[0])
+
+            await live.follow(rest, every_s=EVERY_S)

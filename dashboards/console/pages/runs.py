@@ -1,0 +1,176 @@
+"""Test benches: procedures with what early stops saved, runs that go on with P(fail), and those that ended."""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from markupsafe import Markup
+from nicegui import ui
+
+from dashboards.console.desk import Desk
+from dashboards.console.hub import Hub
+from dashboards.console.pages import bench_words as words
+from dashboards.console.pages.frame import frame
+from dashboards.console.pages.markup import button, icon, join, moment, table
+from dashboards.console.problem import Problem
+from dashboards.console.procedures import Live, Look, Procedures, Standing
+from dashboards.console.words import ADVICE
+from models.runs.savings import LEVEL, Amount, Rate, Savings
+from wire.messages import Run
+
+EVERY_S = 2.0
+_NONE = Markup(
+    '<div class="blank">{}<h2>No test run yet</h2><p>A bench sends its runs by MQTT, by a serial line, or over HTTP: '
+    '<code>POST /api/v1/runs</code>. Each is shown here from its first step on.</p><p><a href="/api/docs">How benches '
+    "talk to Tocsin →</a></p></div>"
+)
+_CARD = Markup(
+    '<section class="panel procedure"><div class="title-row"><h2><a href="/runs?procedure={}">{}</a></h2>{}{}</div>'
+    '<dl class="facts-row">{}</dl><p class="note">{}</p></section>'
+)
+_FACT = Markup("<div><dt>{}</dt><dd>{}</dd><dd class='note'>{}</dd></div>")
+
+
+def procedures(standings: Iterable[Standing]) -> Markup:
+    """A card for each procedure."""
+    return join(map(_card, standings))
+
+
+def _card(of: Standing) -> Markup:
+    saved = of.saved
+    facts = join(_FACT.format(*fact) for fact in (*_runs(of), *(_told(of) if saved.told else _would(of))))
+    mode = Markup('<span class="state {}">{}{}</span>').format(
+        "odd" if of.mode == "on" else "calm", icon("bell" if of.mode == "on" else "silent"), ADVICE[of.mode]
+    )
+    return _CARD.format(quote(of.name, safe=""), of.name, mode, _switch(of), facts, _measured(saved))
+
+
+def _switch(of: Standing) -> Markup:
+    to = f"/api/v1/procedures/{quote(of.name, safe='')}/advice"
+    if of.mode == "off":
+        return Markup("")
+    if of.mode == "on":
+        said = "Benches are no more told to stop, says"
+        return button("Tell benches no more", to=to, body={"on": False}, said=said)
+    return button("Tell benches to stop", to=to, body={"on": True}, said="Benches are told to stop from now on, says")
+
+
+def _runs(of: Standing) -> Iterable[tuple[str, str, str]]:
+    states = of.saved.states
+    over = states.get("pass", 0) + states.get("fail", 0)
+    share = f"{states.get('pass', 0) / over:.1%}" if over else "—"
+    name, version = of.model
+    lacking = f"{of.needed} failures still needed" if of.needed else "enough failures to train one"
+    rest = ", ".join(f"{states[each]} {each}" for each in ("running", "aborted", "broken-off") if each in states)
+    yield "Runs", f"{of.saved.runs:,}", rest
+    yield "Failed", f"{states.get('fail', 0):,}", f"of {over:,} tested to the end"
+    yield "Yield", share, "passed of those tested to the end"
+    yield "Model", f"{name} version {version}" if version else name or "none", "" if version else lacking
+
+
+def _told(of: Standing) -> Iterable[tuple[str, str, str]]:
+    saved, currency = of.saved, of.costs.currency
+    ignored = f"{saved.ignored} more were told and went on" if saved.ignored else ""
+    yield "Stopped on advice", f"{saved.told:,}", ignored
+    yield "Test time saved", words.span(saved.saved_s), ""
+    yield "Saved", _amount(saved.saved_cost, currency), "bench time and bad units, less good ones"
+    yield "Good units stopped", _amount(saved.told_wrong, ""), f"estimated: {_share(saved.wrong)} of would-be stops"
+    yield "False stops", _rate(saved.false_stop), "of good units"
+
+
+def _would(of: Standing) -> Iterable[tuple[str, str, str]]:
+    saved, currency = of.saved, of.costs.currency
+    yield "Would have stopped", f"{saved.would:,}", "nobody was told"
+    yield "Test time that saves", words.span(saved.would_saved_s), ""
+    yield "That saves", f"{saved.would_saved_cost:,.0f} {currency}" if saved.would else "—", "less good units stopped"
+    yield "Good units stopped", f"{saved.wrong.count} of {saved.wrong.of}" if saved.would else "—", _share(saved.wrong)
+    yield "False stops", _rate(saved.false_stop), "of good units"
+
+
+def _amount(found: Amount | None, unit: str) -> str:
+    if found is None:
+        return "not known yet"
+    return f"{found.value:,.0f} {unit}".strip() + f" ({found.low:,.0f} to {found.high:,.0f})"
+
+
+def _rate(found: Rate) -> str:
+    return "—" if found.value is None else f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%})"
+
+
+def _share(found: Rate) -> str:
+    return "not known yet" if found.value is None else f"{found.low:.0%} to {found.high:.0%}"
+
+
+def _measured(saved: Savings) -> str:
+    if not saved.false_stop.of:
+        return "No good unit was tested to the end yet: how many stops are false is not known."
+    runs = "control runs" if saved.measured_on == "control" else "runs in shadow"
+    good = f"{saved.false_stop.of:,} good unit{'' if saved.false_stop.of == 1 else 's'}"
+    return f"False stops are measured on {good} of {runs}; intervals hold {LEVEL:.0%}."
+
+
+def going(live: Iterable[Live]) -> Markup:
+    """Runs that go on, a row each."""
+    head = ("Station", "Run", "Procedure", "After step", "P(fails)", "Advice", "Since")
+    return table(head, map(_live_row, live), "No run goes on just now.")
+
+
+def _live_row(of: Live) -> tuple[object, ...]:
+    run, said = of.run, of.advice
+    step = f"{said.step} ({said.done} done)" if said is not None else "none yet"
+    p_fail = words.chance(said.p_fail, said.low, said.high) if said is not None else "—"
+    return run.station, _named(run), run.procedure, step, p_fail, words.call(said), moment(run.started_ns)
+
+
+def _named(run: Run) -> Markup:
+    unit = Markup('<br><span class="note">unit {}</span>').format(run.unit) if run.unit else ""
+    return Markup('<a href="{}"><b>{}</b></a>{}').format(words.path(run), run.run, unit)
+
+
+def ended(runs: Iterable[Run]) -> Markup:
+    """Runs that ended, newest first."""
+    head = ("Run", "Station", "Outcome", "Early call", "Remarks", "Began", "Tested for")
+    return table(head, map(_ended_row, runs), "No run has ended yet.")
+
+
+def _ended_row(run: Run) -> tuple[object, ...]:
+    early = f"stopped after {run.stopped_at}" if run.stopped_at else ""
+    if run.would_stop_at and not run.stopped_at:
+        early = f"would have stopped after {run.would_stop_at}"
+    remarks = ", ".join(run.remarks[:2]) + (f" and {len(run.remarks) - 2} more" if len(run.remarks) > 2 else "")  # noqa: PLR2004 -- two fit
+    took = words.span(max(0, (run.ended_ns or run.changed_ns) - run.started_ns) / 1e9)
+    return _named(run), run.station, words.state(run), early, remarks, moment(run.started_ns, as_="clock"), took
+
+
+def shown(look: Look, procedure: str) -> Markup:
+    """The whole page, or one procedure's part of it."""
+    if not look.procedures:
+        return _NONE.format(icon("bench"))
+    mine = [one for one in look.procedures if procedure in {"", one.name}]
+    if not mine:
+        raise Problem(404, f"There is no procedure {procedure!r}.")
+    runs = [run for run in look.ended if procedure in {"", run.procedure}]
+    live = [one for one in look.live if procedure in {"", one.run.procedure}]
+    part = Markup('<section class="panel"><h2>{}</h2>{}</section>')
+    now, before = part.format("On the benches now", going(live)), part.format("Ended last", ended(runs))
+    return join([procedures(mine), now, before])
+
+
+def register(desk: Desk, hub: Hub) -> None:
+    """Serve the page at /runs."""
+    known = Procedures(desk)
+
+    @ui.page("/runs")
+    async def runs(procedure: str = "") -> None:
+        live = frame(desk, hub, title="Runs", here="/runs")
+
+        async def ask() -> Markup:
+            look = await desk.ask(known.look)
+            try:
+                return shown(look, procedure)
+            except Problem as problem:
+                lost = Markup('<div class="blank">{}<h2>{}</h2><p><a href="/runs">See all procedures →</a></p></div>')
+                return lost.format(icon("unknown"), problem.title)
+
+        with ui.element("div").props('id="main"').classes("page"):
+            ui.html(Markup("<h1>{}</h1>").format(procedure or "Test benches"), sanitize=False).classes("title-row")
+            await live.follow(ask, every_s=EVERY_S)
