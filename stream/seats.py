@@ -126,6 +126,8 @@ def _leaving(device: Device, choice: Choice, detectors: Detectors) -> Detector |
 
 
 def _beside(wanted: str | None, device: Device, draft: Draft, detectors: Detectors) -> Detector | None:
+    if wanted is None or wanted not in draft.models:
+        return None  # most devices of most plants: nothing was ever changed here
     choice = choose(wanted, device, draft.models, detectors)
     if choice.detector is not None and device.watch.model == choice.detector.name == wanted and not choice.why:
         comes = not _same(device.watch, choice.detector)
