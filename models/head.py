@@ -1,7 +1,7 @@
 """What an estimator is, before it is fitted and after."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -88,6 +88,15 @@ class Head(Protocol):
 
     def blame(self, x: F64, looks: F64) -> F64:
         """Each channel's share in what is seen, n x c, not negative, rows summing to 1; `looks`, or what was `seen`."""
+
+
+@runtime_checkable
+class Foretelling(Protocol):
+    """A head that tells more of what is to come than a life with its bounds, or how likely each class is."""
+
+    @property
+    def outlooks(self) -> int:
+        """Numbers that it tells of a row."""
 
 
 class Estimator(Protocol):

@@ -10,7 +10,7 @@ from models.contract import F32, F64, I64, LARGEST, Bools, Job, Scored, Task
 from models.decide import Decision
 from models.features.bank import Bank
 from models.features.normalise import Normaliser
-from models.head import Head, Settled
+from models.head import Foretelling, Head, Settled
 
 NEAR_LIMIT = 0.5  # of a score: which channels speak for it is asked from here on
 BLOCK = 2048  # rows worked on at once: they stay in the cache, and BLAS begins no threads for so few
@@ -95,6 +95,8 @@ class Trained:
     @property
     def _outlooks(self) -> int:
         """Numbers in which it tells of a row what is to come."""
+        if isinstance(self.head, Foretelling):
+            return self.head.outlooks
         return {Task.LIFE: 3, Task.OUTCOME: len(self.classes)}.get(self.task, 0)
 
     def _rows(self, jobs: Sequence[Job]) -> list[F64]:
@@ -180,15 +182,10 @@ def _whole(job: Job, parts: Sequence[Scored]) -> Scored:
         contributions=_joined([part.contributions for part in parts]),
         warm=parts[-1].warm,
         drift=_joined([part.drift for part in parts]),
-        outlook=_outlooks([part.outlook for part in parts if part.outlook is not None]),
+        outlook=None
+        if parts[0].outlook is None
+        else _joined([part.outlook for part in parts if part.outlook is not None]),
     )
-
-
-def _outlooks(parts: Sequence[F32]) -> F32 | None:
-    """Below each other; a part in which the machine was off knows no intervals, and is as wide as the others."""
-    widest = max((part.shape[1] for part in parts), default=0)
-    wide = [np.pad(part, ((0, 0), (0, widest - part.shape[1])), constant_values=np.nan) for part in parts]
-    return _joined(wide) if wide else None
 
 
 def _scattered(values: np.ndarray, running: Bools | None, off: float) -> F32:

@@ -12,6 +12,7 @@ from models.outcome.early_view import View
 from models.outcome.stages import said
 
 LONGEST = 60.0  # log odds over the limit
+TINY = 1e-12
 UNTOLD = 0.9  # of the limit: before the first step a unit has a chance of failing, but nobody stops what has not begun
 
 
@@ -29,46 +30,47 @@ class EarlyCall:
         """A fading mean a column."""
         return self.channels
 
+    @property
+    def outlooks(self) -> int:
+        """P(pass), P(fail), low and high of it."""
+        return 4
+
     def look(self, x: F64) -> F64:
         """Spreads from the usual, n x c."""
         return self.view.scaled(x)
 
     def settle(self, memory: F64, looks: F64, age: I64) -> Settled:  # noqa: ARG002 -- a unit is a row, whatever came before
-        """Odds of failing in odds of the limit; what is `seen` is the look, and beside it the station's drift."""
+        """Odds of failing in odds of the limit; `seen`: the look, the station's drift, the surprises."""
         drift, after = self.view.remembered(looks, memory)
         step = self.view.steps.done(looks)
-        found = self.odds.of(self._told(looks, drift, self.view.surprises(looks, drift), step))
+        surprise = self.view.surprises(looks, drift)
+        found = self.odds.of(self._told(looks, drift, surprise, step))
         over = np.exp(np.clip(found - self.odds.limit, -LONGEST, LONGEST))
         return Settled(
             score=np.where(step < 0, np.minimum(over, UNTOLD), over),
             memory=after,
             outlook=self.odds.outlook(found, step),
-            seen=np.concatenate([looks, drift], axis=1),
+            seen=np.concatenate([looks, drift, surprise], axis=1),
         )
 
     def blame(self, x: F64, looks: F64) -> F64:  # noqa: ARG002 -- asks anew, with a step as it usually is
         """How much less the trees would say if a step were as usual, shared by its columns, and so for the drift."""
-        return shares(np.array([self._drop(row) for row in looks.reshape(len(looks), 2, -1)]))
+        cuts = [self.channels, 2 * self.channels]
+        return shares(np.array([self._drop(*np.split(row, cuts)) for row in looks]))
 
-    def _drop(self, seen: F64) -> F64:
-        """Of one unit, from its look and the drift of its station; c."""
-        z, drift = seen
-        done, place = int(self.view.steps.done(z[None])[0]), self.view.steps.place
-        usual = np.arange(-1, done + 2)  # nothing, each step, the station
-        surprise = self.view.surprises(z[None], drift[None])[0]
-        as_usual = usual[:, None] == place
-        zs = np.where(as_usual & np.isfinite(z), self.view.follow * drift, z)
-        surprises = np.where(as_usual[:, self.view.steps.measured] & np.isfinite(surprise), 0.0, surprise)
-        drifts = np.where(usual[:, None] <= done, drift, 0.0)
-        said_of = self._told(zs, drifts, surprises, np.full(len(usual), done))
-        less = np.maximum(said_of[0] - said_of[1:], 0.0)
-        odd = np.where(np.isfinite(z) & ~self.view.steps.margin, z * z, 0.0) + TINY
-        out = np.zeros(self.channels)
-        for step in range(done + 1):
-            mine = place == step
-            out[mine] = less[step] * odd[mine] / odd[mine].sum()
-        moved = np.where(self.view.steps.margin, 0.0, drift * drift) + TINY
-        return np.asarray(out + less[-1] * moved / moved.sum())
+    def _drop(self, z: F64, drift: F64, surprise: F64) -> F64:
+        """Of one unit; c."""
+        place, margin = self.view.steps.place, self.view.steps.margin
+        done = int(self.view.steps.done(z[None])[0])
+        usual = np.arange(-1, done + 2)[:, None]  # nothing, each step, the station
+        zs = np.where((usual == place) & np.isfinite(z), self.view.follow * drift, z)
+        surprises = np.where((usual == place[self.view.steps.measured]) & np.isfinite(surprise), 0.0, surprise)
+        told = self._told(zs, np.where(usual <= done, drift, 0.0), surprises, np.full(len(usual), done))
+        less = np.maximum(told[0] - told[1:], 0.0)
+        odd = np.where(np.isfinite(z) & ~margin, z * z, 0.0) + TINY
+        of_step = np.concatenate([less[:-1], np.zeros(int(place.max()) - done)])
+        moved = np.where(margin, 0.0, drift * drift) + TINY
+        return np.asarray((of_step / np.bincount(place, odd))[place] * odd + less[-1] * moved / moved.sum())
 
     def _told(self, z: F64, drift: F64, surprise: F64, step: I64) -> F64:
         out = np.zeros(len(z))
@@ -76,6 +78,3 @@ class EarlyCall:
             mine = np.flatnonzero(step == each)
             out[mine] = said(self.trees, self.view.told(z[mine], drift[mine], surprise[mine], int(each)))
         return out
-
-
-TINY = 1e-12

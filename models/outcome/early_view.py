@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from models.contract import F64, I64, Bools
 from models.outcome.early_steps import Steps
@@ -55,15 +56,8 @@ class View:
         """
         mine = self.steps.measured
         left = np.clip(z[:, mine] - self.follow * drift[:, mine], -FAR, FAR)
-        missing = ~np.isfinite(left)
-        left = np.where(missing, 0.0, left)
-        out = np.zeros_like(left)
-        # Column by column, not by BLAS: so many rows at once give the same bits as one.
-        for at, (row, there) in enumerate(zip(self.root.T, ~missing.T, strict=True)):
-            out[:, at] = np.where(there, left[:, at] / row[at], 0.0)
-            left[:, at + 1 :] -= out[:, at, None] * row[at + 1 :]
-        out[missing] = np.nan
-        return out
+        # Row by row: so many at once would give other bits than one.
+        return np.array([_surprise(self.root, row) for row in left]).reshape(left.shape)
 
     def told(self, z: F64, drift: F64, surprise: F64, step: int) -> F64:
         """What trees are shown of n units after a step (-1: before the first), n x (tallies + v).
@@ -134,6 +128,20 @@ def drifts(seen: View, z: F64, turn: Sequence[I64]) -> F64:
     out = np.zeros_like(z)
     for mine in turn:
         out[mine] = seen.remembered(z[mine], np.zeros(z.shape[1]))[0]
+    return out
+
+
+def _surprise(root: F64, left: F64) -> F64:
+    """Of one unit, v; what is missing is taken to be as expected, so that nothing after it surprises for its sake."""
+    out = np.full(len(left), np.nan)
+    there = np.isfinite(left)
+    if there.any():
+        end = len(left) - int(np.argmax(there[::-1]))
+        lower, known = root[:end, :end], there[:end]
+        if not known.all():
+            lower = np.where(known[:, None], lower, 0.0) + np.diag((~known).astype(np.float64))
+        solved = solve_triangular(lower, np.where(known, left[:end], 0.0), lower=True, check_finite=False)
+        out[:end] = np.where(known, solved, np.nan)
     return out
 
 
