@@ -163,10 +163,12 @@ def _call(detector: Detector, run: RunRecord, said: Scored) -> Call | str | None
 
 def _because(detector: Detector, run: RunRecord, said: Scored) -> Mapping[str, float]:
     """Shares by step; what speaks against the run in columns that are still to come is what its station did before."""
-    known = [at for at, column in enumerate(detector.channels) if not math.isnan(run.row.get(column, math.nan))]
-    newest = max(known, default=-1)
     parts = np.nan_to_num(said.contributions[0].astype(np.float64))
     total = float(parts.sum())
+    if not total:
+        return {}
+    known = [at for at, column in enumerate(detector.channels) if not math.isnan(run.row.get(column, math.nan))]
+    newest = max(known, default=-1)
     steps: dict[str, float] = {}
     for at in np.flatnonzero(parts > 0.0):
         column = detector.channels[at]
