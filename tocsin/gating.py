@@ -10,11 +10,12 @@ from models.contract import Task
 from models.judging.faults import spoilt
 from models.judging.gate import Evidence, Ruling, gate
 from models.judging.pairing import Side
+from models.judging.stops import stopped
 from models.reading.records import records
 from models.reading.sheets import Sheet
 from models.recipe import Recipe
 from models.registry.folder import CHAMPION, Registry
-from models.scoring import Judged, score
+from models.scoring import Judged, by_unit, score
 from models.table import Table
 from models.trained import Trained
 from tocsin.gating_history import recorded
@@ -94,6 +95,9 @@ def _side(model: Model, table: Table) -> Side:
     begun_s = time.thread_time()
     judged: list[Judged] = score(model.detector, table, decision=model.recipe.decision) if table.stretches else []
     took_s = time.thread_time() - begun_s
-    scored = len(judged) if model.recipe.task is Task.OUTCOME else table.rows
+    units = by_unit(judged, model.recipe)
+    scored = len(units) if model.recipe.task is Task.OUTCOME else table.rows
     rate = scored / took_s if took_s >= LEAST_S else None
-    return Side(judged, model.recipe, table.classes, rate)
+    live = model.recipe.task is Task.OUTCOME and model.recipe.columns.unit_rows
+    stops = stopped(model.detector, table, threshold=model.recipe.decision.threshold) if live else None
+    return Side(units, model.recipe, table.classes, rate, stops)

@@ -194,7 +194,9 @@ def _chances(new: Side, rate: float) -> Iterator[Check]:
     said = f"its chances are off by {brier:.3g} (Brier), those of knowing only the share of failures by {plain:.3g}"
     yield Check("chances", passed, said if passed else f"{said}: worse than knowing nothing", brier, plain)
     passing = ~failed
-    if passing.any():
+    if new.stops is not None:
+        yield _stops(*new.stops, rate)
+    elif passing.any():
         yield _stops(int(stopped[passing].sum()), int(passing.sum()), rate)
 
 

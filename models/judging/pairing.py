@@ -24,6 +24,7 @@ class Side(msgspec.Struct, frozen=True):
     recipe: Recipe
     classes: tuple[str, ...] = ()
     rows_per_s: float | None = None  # of processor time; units where a unit gets one call
+    stops: tuple[int, int] | None = None  # of units that pass: how many are stopped after any step, of how many
 
 
 class Pair(msgspec.Struct, frozen=True):
