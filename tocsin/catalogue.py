@@ -15,7 +15,7 @@ from store.archive.manifest import Cut, Manifest, sha256
 from store.archive.place import Place, place
 from store.box import DuckStore
 from store.errors import StoreError, StoreLockedError
-from store.port import Reader, StoreFullError
+from store.port import Reader, StoreAwayError, StoreFullError, TooManyRowsError
 from tocsin.access import Access
 from tocsin.client import BoxError, Client
 from tocsin.export import archive_root
@@ -107,7 +107,7 @@ def accessed(loaded: Loaded, *, writes: bool = False) -> Iterator[Access]:
                 yield _of_fleet(loaded, stack)
             else:
                 yield _of_box(loaded, stack, writes=writes)
-    except (StoreError, StoreFullError, BoxError, BusError) as error:
+    except (StoreError, StoreFullError, StoreAwayError, TooManyRowsError, BoxError, BusError) as error:
         raise ReachError(str(error)) from error
 
 
