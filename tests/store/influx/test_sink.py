@@ -11,10 +11,13 @@ import pytest
 from store.influx.address import parse
 from store.influx.client import InfluxClient, Value
 from store.influx.health import SinkHealth
+from store.influx.reading.book import Book
+from store.influx.reading.reader import FleetReader
 from store.influx.reporter import Reporter
 from store.influx.sink import Sink
 from tests.servers.influx import Influx, influx
 from tests.servers.ports import until
+from tests.store.benches import advice, label, over, run
 from tests.store.influx.fakes import Bus
 from wire.envelope import pack, unpack_outcome
 from wire.messages import Alarm, AlarmState, Batch, DeadLetter, Frame, Gap, Origin, Priority
@@ -321,3 +324,18 @@ def test_alarms_that_stand_are_rewritten_while_others_never_rest(client: InfluxC
     finally:
         stop.set()
         thread.join(20)
+
+
+def test_what_became_of_runs_and_what_was_said_of_them_is_stored_and_a_repeat_changes_nothing(
+    client: InfluxClient,
+) -> None:
+    bus, site = Bus(), FleetReader(client, book=Book, site="hall")
+    done, mark = over("r1", "fail"), label("l1", run="r1")
+    for message in (run("r1"), advice("r1", "S01", 1), done, mark, run("r1"), mark):
+        bus.put(ADVICE, pack(message))
+    with working(bus, client):
+        until(lambda: bus.behind() == 0, what="everything to be committed")
+    assert site.runs() == [done]
+    assert site.advice("edge", "r1") == [advice("r1", "S01", 1)]
+    assert site.labels() == [mark]
+    assert [len(rows(client, name)) for name in ("runs", "advice", "labels")] == [2, 1, 1]

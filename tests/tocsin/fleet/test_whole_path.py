@@ -1,5 +1,6 @@
 """The whole path: machines on a line and a broker, an edge, two workers, a sink, InfluxDB, and what Grafana asks."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -7,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
 
 from benchmarks.processes import Process
 from benchmarks.roles import Role
@@ -22,9 +22,6 @@ from tests.servers.influx import Influx, influx
 from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import until
 from wire.config import Retention
-from wire.envelope import pack
-from wire.messages import Advice, Origin
-from wire.topics import ADVICE
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(300)]
 NOT_HERE = {  # what this plant does not show, and why
@@ -124,11 +121,9 @@ def wrong_things_happen(hall: Hall) -> None:
         lost.ready()
         until(lambda: lost.figure("tocsin_edge_records_sent") > 0, what="a word of edge-2", within_s=60)
         lost.kill()
-    # Nothing judges test runs yet: the one advice that a panel shows is put on the bus by hand.
-    advice = Advice(Origin("edge-1", "0" * 32, 1), "edge-1", "run-1", "leak test", 0.9, stop=True, t_ns=time.time_ns())
-    producer = Producer({"bootstrap.servers": hall.bus.address})
-    producer.produce(ADVICE, key=b"edge-1", value=pack(advice))
-    assert producer.flush(30) == 0
+    begun = {"event": "run-started", "run": "run-1", "unit": "u-1", "procedure": "end of line"}
+    leak = {"event": "step", "run": "run-1", "step": "leak test", "measurements": [{"name": "rate", "value": 0.8}]}
+    publish(hall.broker, "plant/press/run", json.dumps(begun), json.dumps(leak))
 
 
 def rows(hall: Hall, device: str) -> int:
