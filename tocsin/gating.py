@@ -79,7 +79,7 @@ def evidence(new: Model, old: Model | None, rows: Sequence[Sheet], *, label: str
     if old is not None and beside is not None and new.recipe.task is Task.ANOMALY:
         made = (_side(new, spoilt(table)), _side(old, spoilt(beside)))
         made = made if made[0].judged and made[1].judged else None
-    return Evidence(_side(new, table), _side(old, beside) if old and beside else None, made)
+    return Evidence(_with_stops(new, table), _side(old, beside) if old and beside else None, made)
 
 
 def _table(model: Model, plan: Recipe, rows: Sequence[Sheet], label: str) -> Table:
@@ -98,6 +98,13 @@ def _side(model: Model, table: Table) -> Side:
     units = by_unit(judged, model.recipe)
     scored = len(units) if model.recipe.task is Task.OUTCOME else table.rows
     rate = scored / took_s if took_s >= LEAST_S else None
-    live = model.recipe.task is Task.OUTCOME and model.recipe.columns.unit_rows
-    stops = stopped(model.detector, table, threshold=model.recipe.decision.threshold) if live else None
-    return Side(units, model.recipe, table.classes, rate, stops)
+    return Side(units, model.recipe, table.classes, rate)
+
+
+def _with_stops(model: Model, table: Table) -> Side:
+    """Also whom it would stop after any step, where it calls units step by step."""
+    side = _side(model, table)
+    if model.recipe.task is not Task.OUTCOME or not model.recipe.columns.unit_rows:
+        return side
+    stops = stopped(model.detector, table, threshold=model.recipe.decision.threshold)
+    return msgspec.structs.replace(side, stops=stops)

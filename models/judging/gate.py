@@ -99,18 +99,12 @@ def _figures(new: Side, old: Side) -> Iterator[Check]:
     if not found:
         yield Check("labelled rows", None, "no row has a label: whether it finds what it should could not be told")
     for pair in found:
-        if pair.contradicts:
-            yield Check(
-                "labels",
-                passed=False,
-                sentence=(
-                    f"the labels contradict the champion: it ranks them no better than chance turned round "
-                    f"({pair.what} {pair.old:.3g}); were they flipped?"
-                ),
-                value=pair.old,
-                limit=0.5,
-            )
-        yield _not_worse(pair, f"{pair.what} on {pair.of}")
+        yield _doubted(pair) if pair.contradicts else _not_worse(pair, f"{pair.what} on {pair.of}")
+
+
+def _doubted(pair: Pair) -> Check:
+    said = f"by the labels of {pair.of} the champion ranks worse than chance ({pair.what} {pair.old:.3g})"
+    return Check("labels", passed=False, sentence=f"{said}: were they flipped?", value=pair.old, limit=0.5)
 
 
 def _not_worse(pair: Pair, where: str) -> Check:

@@ -9,7 +9,7 @@ from models.contract import Detector, Job
 from models.runs.row import step_of
 from models.table import Stretch, Table
 
-MOST = 300  # units looked at, the newest of each group
+MOST = 150  # units looked at, the newest of each group: each is asked about as often as it has steps
 
 
 def stopped(model: Detector, table: Table, *, threshold: float = 1.0) -> tuple[int, int] | None:
