@@ -7,7 +7,7 @@ from models.contract import F64, I64, Bools
 from models.selflearning.cascade import Trail
 from models.selflearning.memory import BAND_SPANS, BANDS, FRESH, LEVELS, SETTLED, SPANS, Memory
 from models.selflearning.normal import Shape, looks
-from models.selflearning.relation import imputed, products, times
+from models.selflearning.relation import imputed, pairs, products, times
 
 LOOK = 0.5  # independent looks of a span, for what follows one another is alike
 HUBER = 2.0  # spreads beyond which a row counts for less in what is learnt
@@ -59,7 +59,7 @@ def look(memory: Memory, trail: Trail, form: Shape, asked: Asked) -> Odd:
         largest = _largest(found, asked.fresh)
         odd.largest[:, bands] = largest.swapaxes(1, 2)
         if asked.whole:
-            _sum(odd, trail, shown, found)
+            _sum(odd, trail, form, shown, found)
         found *= asked.scale[:, :, bands]
         np.maximum(odd.top, found.max(axis=2), out=odd.top)
         most = found.max(axis=0) if len(asked.scale) > 1 else largest[SETTLED] * asked.scale[0, :, bands]
@@ -116,16 +116,42 @@ def _lanes(array: F64) -> F64:
     return array.reshape(*array.shape[:-2], array.shape[-2] * array.shape[-1])
 
 
-def _sum(odd: Odd, trail: Trail, shown: F64, found: F64) -> None:
+def _sum(odd: Odd, trail: Trail, form: Shape, shown: F64, found: F64) -> None:
     """Add up what is to be learnt; what is odd counts for less."""
     weight = 1.0 / np.maximum(1.0, found.max(axis=1) / (HUBER * HUBER))
+    if shown.shape[2] == LEVELS:
+        if trail.missed:
+            shown = _completed(trail, form, shown)
+        odd.moment[:] = products(_lanes(shown * weight[:, None]), _lanes(shown)).reshape(odd.moment.shape)
+        if trail.missed:
+            _open(odd, trail, form, weight)
+        return
     if trail.missed:
         shown = np.where(trail.missing[:, :, None], 0.0, shown)
-    weighted = shown * weight[:, None]
-    if shown.shape[2] == LEVELS:
-        odd.moment[:] = products(_lanes(weighted), _lanes(shown)).reshape(odd.moment.shape)
-        return
-    np.einsum("nckd,nckd->ckd", weighted, shown, out=odd.square)
+    np.einsum("nckd,nckd->ckd", shown * weight[:, None], shown, out=odd.square)
+
+
+def _completed(trail: Trail, form: Shape, shown: F64) -> F64:
+    """Rows with what is missing at what the others let expect; 0 where all is.
+
+    Products of pairs, each from the rows that have both, would be relations that do not hold together.
+    """
+    spread, missing = form.spread[:, :LEVELS], np.broadcast_to(trail.missing[:, :, None], shown.shape)
+    known = np.where(missing, 0.0, shown) / spread
+    filled = imputed(_lanes(form.precision), _lanes(known), missing.reshape(_lanes(known).shape))
+    return np.where(missing, filled.reshape(shown.shape) * spread, shown)
+
+
+def _open(odd: Odd, trail: Trail, form: Shape, weight: F64) -> None:
+    """Add what is uncertain of a value made up for (Dempster, Laird, Rubin 1977), or relations would feed themselves.
+
+    Rows of which all is missing count for nothing.
+    """
+    at = np.arange(trail.missing.shape[1])
+    partly = trail.missing & ~np.all(trail.missing, axis=1, keepdims=True)
+    rows = np.einsum("ncd,nkd->ckd", partly.astype(np.float64), weight)
+    one, other = pairs(len(at))
+    odd.moment[one == other] += rows * np.square(form.spread[:, :LEVELS]) / form.precision[at, at]
 
 
 def _largest(found: F64, fresh: Bools | None) -> F64:

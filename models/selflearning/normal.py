@@ -70,9 +70,8 @@ def learn(memory: Memory, trail: Trail, moment: F64, square: F64, ease: F64) -> 
     rows: F64 | float = float(BLOCK)
     one, other = pairs(memory.channels)
     if trail.missed:
-        present = np.where(trail.missing, 0.0, 1.0)
-        together = (present[:, one] * present[:, other]).sum(axis=0)[:, None]
-        rows = present.sum(axis=0)[:, None]
+        together = (~np.all(trail.missing, axis=1)).sum(axis=0).astype(np.float64)
+        rows = (~trail.missing).sum(axis=0).astype(np.float64)[:, None]
     count = memory["count"][:, None]
     most = np.maximum(MOST_ROWS, MOST_SPANS * _LEVEL_SPANS)
     before = memory["moment"].swapaxes(0, 1)

@@ -12,7 +12,7 @@ import numpy as np
 from models.contract import F64, I64, Bools
 
 CLOSEST = 0.999  # channels are never taken to be closer than this, or rounding would look like a fault
-SMALLEST = 1e-12
+SMALLEST = 1.0 - CLOSEST  # of a channel's variance that others must leave open; relations that hold together do
 
 
 @cache
@@ -55,11 +55,17 @@ def times(matrix: F64, vector: F64) -> F64:
 
 
 def inverse(matrix: F64) -> F64:
-    """Inverse of symmetric positive definite matrices by sweeping one channel after the other."""
+    """Inverse of relations (ones on the diagonal) by sweeping one channel after the other.
+
+    Learnt from rows of which some are missing, each pair from others, they need not hold together (be positive
+    definite): a channel that the ones before it would determine to less than nothing then counts as wider than it is,
+    by the modified Cholesky decomposition (Gill, Murray 1974), so that what comes out is positive definite always.
+    """
     a = matrix.copy()
     outer = np.empty_like(a)
     for k in range(len(a)):
-        pivot = np.maximum(a[k, k], SMALLEST)
+        beyond = np.square(a[k, k + 1 :]).max(axis=0, initial=SMALLEST)
+        pivot = np.maximum(a[k, k], beyond)
         row = a[k] / pivot
         a -= np.multiply(a[:, k, None], row, out=outer)
         a[k] = row

@@ -1,16 +1,18 @@
 import numpy as np
 import pytest
 
-from models.contract import F64
-from models.selflearning.relation import imputed, inverse, pairs, products, times, unpacked
+from models.contract import F64, Job
+from models.selflearning.online import Online
+from models.selflearning.relation import SMALLEST, imputed, inverse, pairs, products, times, unpacked
 
 every_width = pytest.mark.parametrize("channels", [1, 2, 3, 8, 16])
 
 
 def related(channels: int, lanes: int) -> F64:
-    """Matrices that are symmetric and positive definite."""
+    """Matrices that are symmetric and positive definite, with ones on the diagonal."""
     half = np.random.default_rng(channels).normal(size=(channels, channels + 3, lanes))
-    out: F64 = np.einsum("iax,jax->ijx", half, half) / channels
+    half /= np.sqrt(np.square(half).sum(axis=1, keepdims=True))
+    out: F64 = np.einsum("iax,jax->ijx", half, half)
     return out
 
 
@@ -71,3 +73,30 @@ def test_a_missing_channel_is_put_where_the_other_lets_expect() -> None:
     vector = np.array([[2.0, -5.0]])[..., None]
     filled = imputed(inverse(relation), vector, np.array([[False, True]])[..., None])
     np.testing.assert_allclose(filled[0, :, 0], [2.0, 1.8])
+
+
+def test_relations_that_do_not_hold_together_have_an_inverse_that_is_positive_and_no_larger_than_closeness_allows() -> (
+    None
+):
+    almost = np.full((3, 3, 1), 0.999)
+    almost[[0, 1, 2], [0, 1, 2]] = 1.0
+    almost[0, 1] = almost[1, 0] = 0.9  # the third channel cannot go with both of them so closely
+    assert np.linalg.eigvalsh(almost[..., 0]).min() < 0
+    values = np.linalg.eigvalsh(inverse(almost)[..., 0])
+    assert values.min() > 0
+    assert values.max() < 10.0 / SMALLEST
+
+
+@pytest.mark.parametrize("seed", [8, 9, 10])
+def test_a_machine_whose_close_channels_miss_values_rings_for_a_fault_and_for_nothing_else(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, fault = 20_000, 19_000
+    common = np.cumsum(rng.normal(size=rows)) * 0.02
+    values = common[:, None] * rng.uniform(0.5, 2.0, 8) + 0.02 * rng.normal(size=(rows, 8))
+    values[fault:, 3] += 0.5  # far less than it moves by itself, but alone
+    values[rng.random(values.shape) < 0.02] = np.nan
+    detector = Online()
+    job = Job(detector.cold(8), np.arange(rows) * 1_000_000_000, values, np.ones(rows, dtype=np.bool_))
+    score = detector.advance([job])[0].score
+    assert np.nanmax(score[2000:fault]) < 1.0
+    assert np.nanmax(score[fault : fault + 60]) >= 1.0
