@@ -13,6 +13,7 @@ from stream.attempt import attempt, buried, opened
 from stream.calendar import Calendar
 from stream.core import Core
 from stream.herald import Herald, Wanted, change
+from stream.portion import first
 from stream.state import CoreState
 from wire.messages import NS_PER_S, Advice, Tick
 from wire.ports import Entry, FullError, Inbox, InputLog, Returns
@@ -100,6 +101,7 @@ class BoxRunner:
         self._pressing = pressing or threading.Event()
         self._herald = Herald()
         self._pinned: tuple[str, ...] = ()
+        self._more = False  # there was more to read than is taken at once
         self.health = RunnerHealth()  # replaced whole, so any thread may read it
 
     def run(self, stop: threading.Event) -> None:
@@ -112,10 +114,12 @@ class BoxRunner:
             while not stop.is_set():
                 self._pressing.clear()
                 entries = self._log.read(pos, limit=self._pauses.limit, wait_s=self._pauses.wait_s)
+                taken = first(entry.body for entry in entries)
+                self._more = taken < len(entries) or taken == self._pauses.limit
                 if entries:
-                    state = self._take(state, entries, stop)
+                    state = self._take(state, entries[:taken], stop)
                     pos = self.health.pos
-                self._rest(state, at_end=len(entries) < self._pauses.limit, stop=stop)
+                self._rest(state, at_end=not self._more, stop=stop)
             self._note(state=RunnerState.STOPPED)
         except Exception as error:
             log.exception("the runner stops at position %d", self.health.pos)
@@ -168,7 +172,7 @@ class BoxRunner:
             state=RunnerState.READING,
             pos=commit.cursor,
             clock_ns=self._core.clock_ns(after),
-            behind=len(entries) == self._pauses.limit,
+            behind=self._more,
         )
         return after
 

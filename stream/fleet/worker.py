@@ -26,6 +26,7 @@ from stream.fleet.reading import Taken
 from stream.fleet.records import DONE
 from stream.fleet.settings import WorkerSettings
 from stream.herald import Wanted, change
+from stream.portion import STEPS, steps_ended
 from wire.envelope import pack
 from wire.messages import NS_PER_S, DeadLetter, ModelChange, Tick
 from wire.ports import Publisher
@@ -253,16 +254,21 @@ class Worker:
 
 
 def portions(events: Sequence[EventT[bytes]], limit: int) -> Iterator[Sequence[EventT[bytes]]]:
-    """Events in stretches of about `limit` bytes: time and memory go by bytes, and a backlog has large batches."""
+    """Events in stretches of about `limit` bytes: time and memory go by bytes, and a backlog has large batches.
+
+    The time that steps of test benches take goes by their number.
+    """
     part: list[EventT[bytes]] = []
-    size = 0
+    size = ended = 0
     for event in events:
-        more = len(event.value or b"")
-        if part and size + more > limit:
+        body = event.value or b""
+        more, steps = len(body), steps_ended(body)
+        if part and (size + more > limit or ended + steps > STEPS):
             yield part
-            part, size = [], 0
+            part, size, ended = [], 0, 0
         part.append(event)
         size += more
+        ended += steps
     if part:
         yield part
 

@@ -16,7 +16,7 @@ from tests.stream.fakes import Advising, Given, MemoryLog, MemoryStore, Refusing
 from tests.stream.plant import T0, Distance, S, batch, core, frame
 from wire.config import Config, EdgeSettings
 from wire.envelope import pack
-from wire.messages import Action, Alarm, DeadLetter, Tick, Verb
+from wire.messages import Action, Alarm, DeadLetter, StepEnded, Tick, Verb
 
 FAST = Pauses(wait_s=0.01, group_s=0.001, longest_s=0.001, tick_s=5.0, retain_s=300.0, full_s=0.001, limit=8)
 
@@ -282,3 +282,13 @@ def test_a_bench_that_waits_ends_the_rest_of_the_runner() -> None:
         stop
     )
     assert _seqs(store.commits) == [1, 2]
+
+
+def test_steps_of_test_benches_are_worked_on_so_many_at_once_and_readings_do_not_wait_for_all_of_them() -> None:
+    log, store = MemoryLog(), MemoryStore()
+    store.commits.clear()
+    for seq in range(1, 6):
+        ends = [StepEnded(f"r{seq}", f"S{number}") for number in range(90)]
+        log.add(pack(batch(seq, seq, [frame("pump-1", [seq], [20.0])], ends)))
+    _run(log, 5, store=store)
+    assert [[b.seq for b in commit.batches] for commit in store.commits] == [[1, 2], [3, 4], [5]]
