@@ -28,7 +28,7 @@ STEP_ROWS = 4096  # given to the core at once
 GIVEN_BYTES = 192 * 1024  # of scores in one input
 LIMIT = 1.0  # of a score
 _STANDING = {AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED}
-Told = Callable[[int, int, str], None]
+Told = Callable[[int, int, str], None]  # so many hundredths of devices of so many are done; which one
 
 
 class BacktestError(Exception):
@@ -91,20 +91,17 @@ def backtest(
     found: list[Tested] = []
     written = 0
     for at, device in enumerate(chosen):
-        told(at, len(chosen), device.device)
+        told(100 * at, 100 * len(chosen), device.device)
         why = _unfit(model, device, wish)
         if why:
             found.append(Tested(device.device, skipped=why))
             continue
-        start_ns, end_ns = max(wish.start_ns, device.first_ns), min(wish.end_ns, device.last_ns + 1)
-        bench = _Bench(model, device, config, start_ns)
-        for t_ns, channels, values in _pieces(past, device, max(device.first_ns, start_ns - wish.lead_ns), end_ns):
-            for part in bench.take(t_ns, channels, values):
-                if not wish.dry:
-                    access.give(part)
-                    written += int((~np.isnan(np.frombuffer(part.scores.score, "<f4"))).sum())
+        bench = _Bench(model, device, config, max(wish.start_ns, device.first_ns))
+        for part, share in bench.run(past, wish):
+            told(100 * at + int(100 * share), 100 * len(chosen), device.device)
+            written += _written(part, access) if not wish.dry else 0
         found.append(bench.ended())
-    told(len(chosen), len(chosen), "")
+    told(100 * len(chosen), 100 * len(chosen), "")
     judged = [each for each in found if each.scored]
     if not judged:
         msg = "; ".join(f"{each.device}: {each.skipped or 'no row could be scored'}" for each in found)
@@ -121,6 +118,12 @@ def backtest(
         live=_tally(live, labels, judged),
         labels=len(labels),
     )
+
+
+def _written(part: Backtested, access: Access) -> int:
+    """Bring scores home; how many rows have one."""
+    access.give(part)
+    return int((~np.isnan(np.frombuffer(part.scores.score, "<f4"))).sum())
 
 
 def _unfit(model: Model, device: KnownDevice, wish: Wish) -> str:
@@ -148,6 +151,15 @@ class _Bench:
         self._start_ns = start_ns
         self._seq = self._rows = self._scored = self._over = self._newest_ns = 0
         self._alarms: dict[str, Alarm] = {}
+
+    def run(self, past: Past, wish: Wish) -> Iterator[tuple[Backtested, float]]:
+        """Work on the wanted rows after their lead-in; gives scores, and the share of the time that is done."""
+        end_ns = min(wish.end_ns, self._device.last_ns + 1)
+        begin_ns = max(self._device.first_ns, self._start_ns - wish.lead_ns)
+        for t_ns, channels, values in _pieces(past, self._device, begin_ns, end_ns):
+            share = (int(t_ns[0]) - begin_ns) / (end_ns - begin_ns)
+            for part in self.take(t_ns, channels, values):
+                yield part, share
 
     def take(self, t_ns: I64, channels: tuple[str, ...], values: F64) -> Iterator[Backtested]:
         """Work on rows in time order; gives the scores of those that are no lead-in."""

@@ -1,5 +1,6 @@
 """Talks to a running box over its API; knows no store and no log."""
 
+import copy
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import cast
 
 TIMEOUT_S = 10.0
+PATIENT_S = 120.0
 EXPORT_S = 3600.0  # the box writes the whole file before it sends the first byte
 # The box is on this machine or in its plant: a proxy that the environment names for the internet is none for it.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -38,12 +40,19 @@ class Client:
         """Remember where; nothing is opened."""
         host, _, port = listen.rpartition(":")
         self.base = f"http://{'127.0.0.1' if host in {'', '0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104 -- compared, not bound
+        self.timeout_s = TIMEOUT_S
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     @classmethod
     def of(cls, listen: str) -> "Client":
         """A client with the token of the environment, if there is one."""
         return cls(listen, token=os.environ.get("TOCSIN_TOKEN", ""))
+
+    def patient(self) -> "Client":
+        """The same, for questions that take the box long: it looks at rows of many devices."""
+        other = copy.copy(self)
+        other.timeout_s = PATIENT_S
+        return other
 
     def get(self, path: str, **query: str) -> object:
         """One GET under /api/v1, decoded."""
@@ -104,11 +113,11 @@ class Client:
 
     @contextmanager
     def _answer(
-        self, method: str, path: str, *, body: bytes | None = None, timeout_s: float = TIMEOUT_S
+        self, method: str, path: str, *, body: bytes | None = None, timeout_s: float | None = None
     ) -> Iterator[HTTPResponse]:
         request = urllib.request.Request(self.base + path, data=body, headers=self._headers, method=method)  # noqa: S310 -- base is always http
         try:
-            with cast("HTTPResponse", _direct.open(request, timeout=timeout_s)) as answer:
+            with cast("HTTPResponse", _direct.open(request, timeout=timeout_s or self.timeout_s)) as answer:
                 yield answer
         except urllib.error.HTTPError as error:
             with error:

@@ -22,7 +22,7 @@ class OverApi:
 
     def __init__(self, client: Client) -> None:
         """Nothing is asked yet."""
-        self._client = client
+        self._client = client.patient()
 
     def devices(self) -> list[KnownDevice]:
         """See Access."""

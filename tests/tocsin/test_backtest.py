@@ -175,7 +175,8 @@ def test_a_running_box_gives_its_rows_and_takes_the_scores_over_its_api(plant: P
             return len(cast("dict[str, list[int]]", told)["t_ns"])
 
         until(lambda: stored() == written, within_s=DEADLINE_S, what="the scores to be stored")
-        alarm = json.loads(done("alarms", "list", "--all", "--json", "-c", plant))[0]
+        alarms = json.loads(done("alarms", "list", "--all", "--json", "-c", plant))
+        alarm = next(each for each in alarms if each["rule"] == "anomaly")
         lineage = json.loads(done("data", "lineage", alarm["id"], "--json", "-c", plant))
     tested = kept(plant, "backtest", 2)
     assert written
