@@ -8,7 +8,7 @@ import msgspec
 from stream.versions import Versions
 from wire.messages import ModelChange
 
-AGAIN_S = 5.0  # a change that others overtook is written once more
+AGAIN_S, DOUBLINGS = 5.0, 6  # a change that came to nothing is written again after 5, 10, 20 ... 320 s
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -28,7 +28,7 @@ class Herald:
     """
 
     def __init__(self) -> None:
-        self._said: dict[tuple[str, str], tuple[Wanted, float]] = {}
+        self._said: dict[tuple[str, str], tuple[Wanted, float, int]] = {}  # when, and how often before
 
     def due(
         self, wanted: Sequence[Wanted], models: Mapping[str, Versions], *, now_s: float, at_end: bool
@@ -38,13 +38,16 @@ class Herald:
 
     def said(self, wish: Wanted, now_s: float) -> None:
         """It was written."""
-        self._said[wish.name, wish.role] = (wish, now_s)
+        before, _, times = self._said.get((wish.name, wish.role), (None, 0.0, 0))
+        self._said[wish.name, wish.role] = (wish, now_s, times + 1 if before == wish else 0)
 
     def _is_due(self, wish: Wanted, models: Mapping[str, Versions], now_s: float, *, at_end: bool) -> bool:
-        before, at_s = self._said.get((wish.name, wish.role), (None, 0.0))
+        before, at_s, times = self._said.get((wish.name, wish.role), (None, 0.0, 0))
         if before != wish:
             return True
-        return at_end and not wish.trouble and not _stands(wish, models) and now_s - at_s >= AGAIN_S
+        if not at_end or wish.trouble or _stands(wish, models):
+            return False
+        return now_s - at_s >= AGAIN_S * float(2 ** min(times, DOUBLINGS))
 
 
 def change(wish: Wanted, at_ns: int) -> ModelChange:

@@ -171,9 +171,9 @@ class Box:
         thread = threading.Thread(target=self._score, args=(self._runner,), name="runner")
         thread.start()
         opening.callback(thread.join)
-        looking = threading.Thread(target=models.run, args=(self._stop,), name="swapping")
+        looking = threading.Thread(target=models.run, args=(self._stop,), name="swapping", daemon=True)
         looking.start()
-        opening.callback(looking.join)
+        opening.callback(looking.join, SETTLE_S)  # a registry that does not answer keeps nobody from ending
         if self.config.models:
             keeping = threading.Thread(target=self._keep, name="keeping")
             keeping.start()

@@ -20,6 +20,17 @@ def test_a_wish_that_came_to_nothing_is_written_again_once_all_was_read() -> Non
     assert herald.due([PUMP], {"pump": Versions(1)}, now_s=AGAIN_S, at_end=True) == [PUMP]
 
 
+def test_what_comes_to_nothing_again_and_again_is_written_ever_more_seldom() -> None:
+    herald, now_s, written = Herald(), 0.0, []
+    for _ in range(3600):
+        if herald.due([PUMP], {"pump": Versions(1)}, now_s=now_s, at_end=True):
+            herald.said(PUMP, now_s)
+            written.append(now_s)
+        now_s += 1.0
+    assert written[:4] == [0.0, 5.0, 15.0, 35.0]
+    assert len(written) < 20
+
+
 def test_what_was_not_written_is_still_due() -> None:
     herald = Herald()
     herald.due([PUMP], {}, now_s=0.0, at_end=True)

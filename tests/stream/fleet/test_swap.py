@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,16 +10,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bus.address import Address
+from bus.publisher import KafkaPublisher
+from models.contract import Detector
+from stream.core import Core
+from stream.detectors import SETTLE_ROWS
+from stream.fleet.settings import WorkerSettings
+from stream.fleet.worker import Worker
+from stream.herald import Wanted
 from tests.servers.kafka import kafka
 from tests.servers.ports import until
 from tests.stream.fleet.test_worker import Plant
-from tests.stream.plant import batch, frame
+from tests.stream.plant import RINGS, Distance, S, batch, frame
+from wire.config import Config, DeviceRule
 from wire.envelope import Rejected, pack, unpack_input, unpack_outcomes
 from wire.messages import ModelChange, Scores
 from wire.topics import INPUTS, SCORES
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 LIVES, ROWS = 3, 30
+SWAPS, SECONDS, DEVICES = 10, 40, 20
 
 
 def rows(first: int, count: int) -> list[bytes]:
@@ -89,3 +100,48 @@ def test_a_worker_killed_right_after_a_swap_repeats_nothing_under_another_versio
         assert order == sorted(order)
         assert set(order) == set(range(1, LIVES + 1))
         assert len(scores(plant)) > len(found), "nothing came again: then nothing was tried"
+
+
+class Named:
+    """Every version of a model."""
+
+    def find(self, name: str, version: int) -> Detector | None:
+        return Distance(name, version or 1)
+
+    def why(self, name: str, version: int = 0) -> str:
+        return f"there is no {name} {version}"
+
+
+def test_swaps_under_load_lose_and_double_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    wanted, stop = [Wanted("wear", "champion", 1)], threading.Event()
+    core = Core(Config(devices=(DeviceRule(match="*", model="wear", every_ns=S),)), Named(), decision=RINGS)
+    with kafka(tmp_path_factory.mktemp("kafka")) as broker:
+        plant = Plant(broker, "loaded")
+        settings = WorkerSettings(servers=plant.servers, group=plant.group, take=50, checkpoint_s=0.5)
+        with KafkaPublisher(Address(servers=plant.servers), client_id=plant.group) as bus:
+            worker = Worker(settings, core=core, bus=bus, wanted=lambda: tuple(wanted))
+            thread = threading.Thread(target=worker.run, args=(stop,))
+            thread.start()
+            try:
+                for swap in range(SWAPS):
+                    plant.put([_many(SECONDS * swap + second) for second in range(SECONDS)])
+                    wanted[0] = Wanted("wear", "champion", 2 + swap)
+                    until(lambda: asked(plant, wanted[0].version), what="a change", within_s=60)
+                plant.put([_many(SECONDS * SWAPS + second) for second in range(3)])
+                plant.until_committed(SECONDS * SWAPS + 3 + SWAPS)
+            finally:
+                stop.set()
+                thread.join(30)
+        told = [(said.device, t_ns) for said in scores(plant) for t_ns in np.frombuffer(said.t_ns, "<i8").tolist()]
+        seen = {said.version for said in scores(plant)}
+    assert len(told) == len(set(told)), "a row was scored twice"
+    for number in range(DEVICES):
+        times = sorted(t_ns for device, t_ns in told if device == f"mill-{number}")
+        assert set(np.diff(times).tolist()) == {S}, "a row was not scored"
+        assert times[-1] - times[0] >= (SECONDS * SWAPS - SETTLE_ROWS) * S
+    assert seen == set(range(1, SWAPS + 2))
+
+
+def _many(second: int) -> bytes:
+    frames = [frame(f"mill-{number}", [second], [20.0 + second % 7]) for number in range(DEVICES)]
+    return pack(batch(second + 1, second, frames))
