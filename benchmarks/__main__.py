@@ -26,6 +26,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "skab": "benchmarks.skab_line",
     "machines": "benchmarks.detection.machines",
     "speed": "benchmarks.detection.speed",
+    "bench": "benchmarks.bench",
     "swap": "benchmarks.swap",
 }
 LONG = frozenset({"soak"})  # run when named alone

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from models.contract import F64, I64, Bools
+from models.outcome.early_families import Families, families
 from models.outcome.early_steps import Steps
 
 FAR = 10.0  # spreads: a value beyond counts as this,
@@ -26,6 +27,7 @@ class View:
     steps: Steps
     place: F64  # c; median
     spread: F64  # c; 0: it never moved, or was hardly ever there
+    alike: Families
     root: F64  # v x v, lower; the covariance of measurements is root times its transpose
     follow: float  # share of a station's drift that the next unit is expected to show
     pace: float  # share of a unit in the memory of its station
@@ -83,6 +85,7 @@ class View:
             *_largest(drift[:, mine[~own_known]], 2),
             *_largest(drift[:, mine], 2),
             _added(np.isnan(z[:, known & (self.spread > 0)]).astype(np.float64)),
+            *self.alike.told(z[:, mine], own_known),
         ]
         shown = np.where(own_known, surprise, np.nan)
         return np.concatenate([np.stack(tallies, axis=1), shown], axis=1)
@@ -107,20 +110,22 @@ def view(
     spread = np.where(spread > 0, spread, np.nanstd(filled, axis=0))
     spread = np.where(spread > LEAST * np.nanmax(np.abs(filled), axis=0), spread, 0.0)
     count = len(steps.measured)
-    found = View(steps, place, spread, np.eye(count), follow, 1.0 / span)
+    found = View(steps, place, spread, families(np.eye(count)), np.eye(count), follow, 1.0 / span)
     z = found.scaled(x)
     drift = drifts(found, z, turn)
     left = np.clip((z - follow * drift)[passed][:, steps.measured], -LEARNT, LEARNT)
     left = np.where(np.isfinite(left), left, 0.0)
-    return replace(found, root=_root(left, shrink))
+    together = _covariance(left, shrink)
+    root = np.asarray(np.linalg.cholesky(together), dtype=np.float64)
+    return replace(found, alike=families(together), root=root)
 
 
-def _root(left: F64, shrink: float) -> F64:
-    """Of the covariance of measurements (n x v), drawn towards one where each goes its own way."""
+def _covariance(left: F64, shrink: float) -> F64:
+    """The covariance of measurements (n x v), drawn towards one where each goes its own way."""
     together = np.cov(left, rowvar=False).reshape(left.shape[1], left.shape[1])
     alone = np.diag(together)
     own = shrink * alone + np.where(alone > 0, LEAST, 1.0)  # of a column that never moved nothing is a surprise
-    return np.asarray(np.linalg.cholesky((1.0 - shrink) * together + np.diag(own)), dtype=np.float64)
+    return np.asarray((1.0 - shrink) * together + np.diag(own), dtype=np.float64)
 
 
 def drifts(seen: View, z: F64, turn: Sequence[I64]) -> F64:
