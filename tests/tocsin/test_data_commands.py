@@ -200,3 +200,21 @@ def test_runs_that_are_not_there_yet_are_a_sentence(mine: Up, stopped: Path, tmp
         assert "o run of 'EOL' ended pass or fail yet" in result.stderr
     result = tocsin("data", "export", "--out", tmp_path / "runs.csv", "-c", stopped)
     assert (result.exit_code, "--runs PROCEDURE" in result.stderr) == (2, True)
+
+
+def test_history_of_a_device_that_is_watched_rings_once_and_moves_nothing_live(stopped: Path, tmp_path: Path) -> None:
+    def standing() -> tuple[dict[str, str], list[int]]:
+        with DuckStore(path=store_path(load(stopped)), read_only=True) as store:
+            alarms = {alarm.rule: alarm.summary for alarm in store.alarms(device="pump-1")}
+            return alarms, store.scores("pump-1", start_ns=0, end_ns=2**63 - 1).t_ns
+
+    alarms, scored = standing()
+    file = tmp_path / "april.csv"
+    rows = [f"2026-04-01T00:{at // 60:02}:{at % 60:02}Z,{95 if 100 < at < 200 else 60},10" for at in range(600)]
+    file.write_text("\n".join(["time,temperature,current", *rows]))
+    said("data", "import", file, "--device", "pump-1", "-c", stopped)
+    after, scored_after = standing()
+    assert set(after) - set(alarms) == {"late"}
+    assert "temperature 95 beyond H 80" in after["late"]
+    assert {rule: after[rule] for rule in alarms} == alarms
+    assert [at for at in scored_after if at >= scored[0]] == scored
