@@ -206,10 +206,11 @@ def show(*, name: str, as_json: bool) -> None:
     with explained():
         where, (plain, _, version) = registry(), name.partition("@")
         entry, aliases = where.entry(plain, version or CHAMPION), where.aliases(plain)
+        history = where.history(plain)
     if as_json:
         click.echo(msgspec.json.encode(entry.manifest).decode())
     else:
-        click.echo(model_tables.shown(entry, aliases), nl=False)
+        click.echo(model_tables.shown(entry, aliases, history), nl=False)
 
 
 @models.command(cls=TakesData)

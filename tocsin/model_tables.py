@@ -9,9 +9,11 @@ from models.judging.evaluation import Evaluation
 from models.kinds import Kind
 from models.recipe_text import text as recipe_text
 from models.registry.folder import Entry
+from models.registry.history import Pointing
 from tocsin.model_scoring import best
 from tocsin.model_training import Made
 
+STEPS = 5  # of a history
 WORDS: Mapping[str, str] = {
     "f1": "F1",
     "far": "false-alarm rate",
@@ -134,8 +136,8 @@ def listed(entries: Sequence[tuple[Entry, Mapping[str, int]]]) -> str:
     return columns(rows)
 
 
-def shown(entry: Entry, aliases: Mapping[str, int]) -> str:
-    """All that is known of a stored model."""
+def shown(entry: Entry, aliases: Mapping[str, int], history: Sequence[Pointing] = ()) -> str:
+    """All that is known of a stored model; of its history the newest steps."""
     manifest, facts = entry.manifest, entry.manifest.facts
     mine = ", ".join(alias for alias, version in sorted(aliases.items()) if version == entry.version)
     rows = [
@@ -148,8 +150,15 @@ def shown(entry: Entry, aliases: Mapping[str, int]) -> str:
         *([name, number(value)] for name, value in facts.metrics.items()),
         *(["warning", warning] for warning in facts.warnings),
         ["where", entry.url],
+        *(_stepped(step) for step in history[-STEPS:]),
     ]
     return columns(rows) + "\n\n" + recipe_text(manifest.recipe)
+
+
+def _stepped(step: Pointing) -> list[str]:
+    """A row on who let an alias point elsewhere."""
+    who, why = f" by {step.who}" if step.who else "", f": {step.why}" if step.why else ""
+    return [day(step.at_ns), f"{step.alias} {step.old or 'none'} -> {step.new or 'none'}{who}{why}"]
 
 
 def kinds(every: Sequence[Kind]) -> str:

@@ -57,6 +57,9 @@ def test_a_promotion_is_taken_back_by_one_word_and_kept_with_who_and_why() -> No
         (1, 2, "Ada", "hears more"),
         (2, 1, "Bob", ""),
     ]
+    shown = done("models", "show", "pump").stdout
+    assert "champion 1 -> 2 by Ada: hears more" in shown
+    assert "champion 2 -> 1 by Bob" in shown
     assert "no version was before it" in done("models", "rollback", "pump", code=1).stderr
 
 
