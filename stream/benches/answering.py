@@ -1,7 +1,7 @@
 """The answer to a step that ended: the model is asked, the advice is given, and a stop that is told rings."""
 
 from stream.alarms import Notice
-from stream.benches.advising import Occurrence, advise
+from stream.benches.advising import Occurrence, advise, needed
 from stream.benches.calls import Call, ask
 from stream.benches.ending import alarm
 from stream.benches.ledger import Ledger
@@ -14,7 +14,7 @@ from wire.messages import Advice, StepEnded
 def answer(event: StepEnded, run: RunRecord, t_ns: int, ledger: Ledger) -> None:
     """Advise on a run after one of its steps; always, if only to say that it is over or that there is no model."""
     ground = ledger.ground(run)
-    call = None if run.over or ground.mode == "off" else _call(run, t_ns, ledger)
+    call = None if run.over or ground.mode == "off" else _call(run, t_ns, ledger, collecting=needed(ground) > 0)
     of = Occurrence(ledger.at.origin, ledger.at.edge, event.run, event.step, t_ns, ledger.late)
     advice = advise(run, call, ground, of)
     ledger.at.out.append(advice)
@@ -24,14 +24,14 @@ def answer(event: StepEnded, run: RunRecord, t_ns: int, ledger: Ledger) -> None:
         ledger.change(event.run)
 
 
-def _call(run: RunRecord, t_ns: int, ledger: Ledger) -> Call | None:
-    """What the model says; where it fails, an alarm says why."""
+def _call(run: RunRecord, t_ns: int, ledger: Ledger, *, collecting: bool) -> Call | None:
+    """What the model says; where it fails, an alarm says why: not while data is collected for the first one."""
     models = ledger.models(run)
     if models is None:
         return None
     asked = ask(run, StationMemories(run, models, ledger.floor), models, t_ns)
     rule, at_ns = f"model:{models.name}", ledger.edge_clock_ns
-    if asked.why:
+    if asked.why and not (models.to_come and collecting):
         instead = f"version {asked.call.version} does" if asked.call else "benches are told to go on"
         facts = {"model": models.name, "procedure": run.procedure, "instead": instead, "reason": asked.why}
         ledger.panel.raise_(Notice(rule, "model-of-runs", at_ns, facts, model=models.name), at_ns)

@@ -62,6 +62,11 @@ class Models(msgspec.Struct, frozen=True):
         return wanted(self.name, self.versions, self.detectors)
 
     @property
+    def to_come(self) -> bool:
+        """Whether no version was ever in force: it may be that it is yet to be trained."""
+        return self.in_force is None and not self.versions.get(self.name, Versions()).champion
+
+    @property
     def lacking(self) -> str:
         """Why the version in force is not to be had; "" if it is."""
         if self.in_force:

@@ -317,7 +317,6 @@ class _Other(Foreseer):
 @pytest.mark.parametrize(
     ("models", "why"),
     [
-        ([], "the registry has no such model"),
         ([Broken()], "version 1: it fails: ValueError: no memory left"),
         ([Silent()], "version 1: it gives no number where it should"),
         ([_Anomaly()], "version 1: it answers another question: its task is anomaly, not outcome"),
@@ -331,6 +330,17 @@ def test_a_model_that_cannot_say_rings_and_benches_go_on(models: list[Foreseer],
     assert (advice.withheld, advice.stop, advice.needed) == ("no-model", False, NEEDED)
     (alarm,) = (a for a in hall.state.edges["hall"].alarms.values() if a.rule == "model:fails")
     assert alarm.summary == f"edge hall: model fails does not call runs of axle, benches are told to go on: {why}"
+
+
+def test_a_model_that_is_yet_to_be_trained_rings_when_there_are_failures_enough() -> None:
+    hall = Hall(floor(rule(**ON, needed_failures=2)))
+    hall.whole("r1", outcome="fail")
+    hall.start("r2")
+    assert (hall.step("r2", "S1").needed, hall.alarms()) == (1, [])
+    hall.end("r2", "fail")
+    hall.start("r3")
+    assert (hall.step("r3", "S1").needed, hall.steps("model:fails")) == (0, ["unacknowledged"])
+    assert hall.alarms("model:fails")[0].summary.endswith("benches are told to go on: the registry has no such model")
 
 
 def test_where_a_version_fails_the_one_before_it_calls_and_an_alarm_says_so_until_one_works() -> None:
