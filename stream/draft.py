@@ -4,6 +4,7 @@ import msgspec
 
 from stream.alarms import WHOLE, Panel, Place
 from stream.benches.records import Benches
+from stream.detectors import models_named
 from stream.device import Device
 from stream.edges import Edge
 from stream.lanes import Lane
@@ -129,6 +130,7 @@ class Plans:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self.models = frozenset(models_named(config))
         self._known: dict[str, Plan] = {}
         self._procedures: dict[str, Procedure] = {}
 

@@ -48,9 +48,10 @@ def _ring(change: ModelChange, reason: str, draft: Draft, out: list[Outcome]) ->
 
 
 def _edges(model: str, draft: Draft) -> Iterator[str]:
-    """Those with a device of the model; every one where no device has it, for a procedure may."""
-    having = {edge for edge, name in draft.devices if draft.plan(edge, name).model == model}
-    yield from sorted(having or draft.edges)
+    """Those with a device of the model; every one where it calls runs; none where nobody asks for it."""
+    if model in draft.plans.models:
+        having = {edge for edge, name in draft.devices if draft.plan(edge, name).model == model}
+        yield from sorted(having or draft.edges)
 
 
 def _rule(change: ModelChange) -> str:

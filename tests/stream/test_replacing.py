@@ -2,13 +2,15 @@ from stream.core import Core
 from stream.detectors import Shelf
 from stream.versions import Versions
 from tests.stream.plant import Distance, Line, S, batch, frame
-from wire.config import Config, DeviceRule
+from wire.config import Config, DeviceRule, Procedure
 from wire.messages import ModelChange
 
 
 def _line() -> Line:
-    rules = (DeviceRule(match="mill", model="wear"),)
-    line = Line(Core(Config(devices=rules), Shelf([Distance(), Distance("wear", 1), Distance("wear", 2)])))
+    config = Config(
+        devices=(DeviceRule(match="mill", model="wear"),), procedures=(Procedure(match="final", model="bench"),)
+    )
+    line = Line(Core(config, Shelf([Distance(), Distance("wear", 1), Distance("wear", 2)])))
     line.put(batch(1, 0, [frame("mill", [0], [1.0])]))
     line.put(batch(1, 0, [frame("other", [0], [1.0])], edge="yard", log="y" * 32))
     return line
@@ -51,7 +53,14 @@ def test_a_candidates_trouble_is_a_matter_of_its_own() -> None:
     assert line.steps("model-refused:wear:candidate") == ["unacknowledged", "returned-unacknowledged"]
 
 
-def test_a_model_of_no_device_rings_at_every_edge() -> None:
+def test_a_model_that_nobody_asks_for_rings_nowhere() -> None:
+    line = _line()
+    line.put(ModelChange("m1", "nothing", 3, at_ns=S))
+    assert not line.alarms()
+    assert [letter.reason for letter in line.letters()] == ["model 'nothing' version 3 is not to be had"]
+
+
+def test_a_model_of_runs_rings_at_every_edge() -> None:
     line = _line()
     line.put(ModelChange("m1", "bench", 3, at_ns=S))
     assert [alarm.edge for alarm in line.alarms("model-refused:bench")] == ["hall", "yard"]
