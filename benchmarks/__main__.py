@@ -28,6 +28,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "speed": "benchmarks.detection.speed",
     "bench": "benchmarks.bench",
     "swap": "benchmarks.swap",
+    "story": "benchmarks.story.campaign",
 }
 LONG = frozenset({"soak"})  # run when named alone
 

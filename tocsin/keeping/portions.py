@@ -42,7 +42,7 @@ def portions(
                 files.append(file)
         if files:
             labels = reader.labels(device=device.device, limit=MOST_LABELS)
-            alarms = reader.alarms(device=device.device, since_ns=first, limit=MOST_ALARMS)
+            alarms = reader.alarms(device=device.device, limit=MOST_ALARMS)
             said = spans(alarms, labels, end_ns=last, history=reader.history)
             found.append(Portion(device.device, tuple(files), config.device(device.device), said))
     return tuple(found)

@@ -30,20 +30,44 @@ def spans(
 ) -> tuple[Span, ...]:
     """Of one device, in the order in which they are laid over each other: the newest word counts.
 
-    Rows under an alarm that nobody judged are left out: it may be true. A verdict on it decides.
+    Rows under an alarm that nobody judged are left out: it may be true. A verdict on it decides, of the rows in which
+    its condition stood: one that nobody acknowledged may have come and gone for days. Where it still stands it decides
+    of what follows too, until somebody says something else.
     """
-    judged = {label.alarm for label in labels}
-    open_ = [
-        Span(alarm.onset_ns, _end_ns(alarm, history, end_ns), "out")
+    standing = [label for label in labels if label.meaning in SAID and not label.withdrawn_by]
+    judged = {label.alarm for label in standing}
+    found = [
+        Span(first, last, "out")
         for alarm in alarms
         if alarm.rule == RULE and alarm.id not in judged
+        for first, last in stood(history(alarm.id), end_ns)
     ]
-    said = [
-        Span(label.from_ns, label.to_ns, SAID[label.meaning], label.id)
-        for label in sorted(labels, key=lambda label: label.at_ns)
-        if label.meaning in SAID and not label.withdrawn_by
-    ]
-    return (*open_, *said)
+    said = sorted(standing, key=lambda each: each.at_ns)
+    for at, label in enumerate(said):
+        until_ns = min((each.from_ns - 1 for each in said[at + 1 :] if each.from_ns > label.from_ns), default=end_ns)
+        of_alarm = stood(history(label.alarm), end_ns) if label.alarm else []
+        found += [Span(*part, SAID[label.meaning], label.id) for part in _parts(label, of_alarm, until_ns)]
+    return tuple(found)
+
+
+def _parts(label: Label, of_alarm: Sequence[tuple[int, int]], until_ns: int) -> list[tuple[int, int]]:
+    """What a label speaks of: of an alarm, the times in which it stood, the last one to its end or `until_ns`."""
+    met = [(first, last) for first, last in of_alarm if first <= label.to_ns and last >= label.from_ns]
+    cut = [(max(first, label.from_ns), max(min(last, until_ns), min(last, label.to_ns))) for first, last in met]
+    return cut or [(label.from_ns, label.to_ns)]
+
+
+def stood(states: Sequence[Alarm], end_ns: int) -> list[tuple[int, int]]:
+    """When the condition of an alarm stood, by its states, oldest first; to the end if it still does."""
+    found: list[tuple[int, int]] = []
+    since: int | None = None
+    for state in states:
+        if state.active and since is None:
+            since = state.changed_ns if found else state.onset_ns
+        elif not state.active and since is not None:
+            found.append((since, state.changed_ns))
+            since = None
+    return found if since is None else [*found, (since, max(since, end_ns))]
 
 
 def painted(t_ns: I64, of: Iterable[Span]) -> I64:
@@ -60,11 +84,3 @@ def used(t_ns: I64, of: Iterable[Span]) -> tuple[str, ...]:
         return ()
     first, last = int(t_ns[0]), int(t_ns[-1])
     return tuple(span.label for span in of if span.label and span.to_ns >= first and span.from_ns <= last)
-
-
-def _end_ns(alarm: Alarm, history: Callable[[str], Sequence[Alarm]], end_ns: int) -> int:
-    """When its condition ended; it may have been acknowledged after."""
-    if alarm.active:
-        return end_ns
-    ended = [state.changed_ns for state in history(alarm.id) if not state.active]
-    return min(ended, default=alarm.changed_ns)

@@ -22,7 +22,8 @@ MOST_LABELS = 10_000
 MOST_ALARMS = 500
 MOST_RUNS = 2_000
 MOST_BYTES = 2**28  # of a file that is read again
-FEW = 0.5  # of a device's newest rows that must be usable for a training to learn what is new
+FEW = 0.9  # of a device's newest rows that must be usable for a training to learn what is new
+NEWEST = 4  # such a part of a block
 POINTS = 500
 
 
@@ -71,13 +72,14 @@ def _drift(case: Case) -> Reason:
 
 
 def _usable(case: Case, device: str) -> float:
-    """The share of a device's newest block that a training may take as normal."""
+    """The share of a device's newest rows that a training may take as normal."""
     known = {each.device: each for each in case.reader.devices()}
     if device not in known:
         return 0.0
     end_ns = known[device].last_ns + 1
-    newest = case.reader.readings(device, start_ns=end_ns - max(1, case.block_ns), end_ns=end_ns, points=POINTS)
-    alarms = case.reader.alarms(device=device, since_ns=end_ns - case.block_ns, limit=MOST_ALARMS)
+    start_ns = end_ns - max(NEWEST, case.block_ns) // NEWEST
+    newest = case.reader.readings(device, start_ns=start_ns, end_ns=end_ns, points=POINTS)
+    alarms = case.reader.alarms(device=device, limit=MOST_ALARMS)
     labels = case.reader.labels(device=device, limit=MOST_LABELS)
 
     said = painted(np.array(newest.t_ns), spans(alarms, labels, end_ns=end_ns, history=case.reader.history))

@@ -34,8 +34,30 @@ def test_rows_under_an_alarm_that_nobody_judged_are_left_out_until_its_condition
 def test_a_verdict_decides_what_rows_of_its_alarm_are_taken_for(meaning: Meaning, expected: int) -> None:
     plant = Plant(now_ns=20)
     alarm = plant.ring("pump-1", onset_ns=20)
+    plant.now_ns = 50
+    plant.ring("pump-1", state=AlarmState.RETURNED)
     found = taken(plant, label("l1", meaning, 20, 50, alarm=alarm.id))
     assert found == [USUAL] * 2 + [expected] * 4 + [USUAL] * 4
+
+
+def test_an_alarm_that_came_and_went_leaves_out_the_rows_in_which_it_stood() -> None:
+    plant = Plant(now_ns=10)
+    plant.ring("pump-1", onset_ns=10)
+    for now_ns, state in ((30, AlarmState.RETURNED), (60, AlarmState.UNACKNOWLEDGED), (70, AlarmState.RETURNED)):
+        plant.now_ns = now_ns
+        alarm = plant.ring("pump-1", state=state)
+    assert taken(plant) == [USUAL, OUT, OUT, OUT, USUAL, USUAL, OUT, OUT, USUAL, USUAL]
+    judged = label("l1", "anomaly", 10, 65, alarm=alarm.id)
+    assert taken(plant, judged) == [USUAL, ODD, ODD, ODD, USUAL, USUAL, ODD, ODD, USUAL, USUAL]
+
+
+def test_a_verdict_on_an_alarm_that_stands_on_decides_until_somebody_says_something_else() -> None:
+    plant = Plant(now_ns=20)
+    alarm = plant.ring("pump-1", onset_ns=20)
+    true = label("l1", "anomaly", 20, 30, at=1, alarm=alarm.id)
+    assert taken(plant, true) == [USUAL] * 2 + [ODD] * 8
+    repaired = label("l2", "normal", 60, 80, at=2)
+    assert taken(plant, true, repaired) == [USUAL] * 2 + [ODD] * 4 + [USUAL] * 4
 
 
 def test_the_newest_word_counts_and_a_withdrawn_one_does_not() -> None:
