@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -14,6 +15,9 @@ from models.registry.folder import Registry
 from store.port import Reader
 from wire.config import DeviceRule, Procedure
 from wire.ports import Inbox
+
+if TYPE_CHECKING:
+    from dashboards.console.procedures import Procedures
 
 _Answer = TypeVar("_Answer")
 WORKERS = 4
@@ -72,6 +76,13 @@ class Desk:
         self.procedure_of = procedure_of
         self.bench = bench
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="console")
+
+    @cached_property
+    def procedures(self) -> "Procedures":
+        """What is known of test procedures, looked at once for all who ask."""
+        from dashboards.console.procedures import Procedures  # noqa: PLC0415 -- loads numbers; sensors first
+
+        return Procedures(self.reader, self.procedure_of)
 
     async def ask(self, question: Callable[[], _Answer]) -> _Answer:
         """A blocking question, asked off the event loop; at most WORKERS at once, the rest waits in line."""

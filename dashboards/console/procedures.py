@@ -1,22 +1,18 @@
 """Procedures as they stand: how their runs ended, what early stops saved, and whether benches are told of them."""
 
-import math
-import threading
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from dashboards.console.desk import Desk
+from dashboards.console.kept import Kept
 from models.runs.savings import Savings, savings
 from store.port import Reader
 from wire.config import Costs, Procedure
 from wire.messages import Advice, Run
 
 MOST = 10_000  # runs that are looked at, the newest
-LIVE, ENDED = 200, 200  # running ones and ended ones that are shown
-FRESH_S = 2.0
-SHARE = 20  # a look is not repeated for so many times as long as it took
+SHOWN = 200  # running ones, and ended ones
+FRESH_S, PROCEDURES_S = 1.0, 3.0
 NEEDED = 30
 
 
@@ -65,51 +61,48 @@ class Live(msgspec.Struct, frozen=True):
     advice: Advice | None
 
 
-class Look(msgspec.Struct, frozen=True):
-    """All procedures, the runs that go on, and those that ended last."""
-
-    procedures: Sequence[Standing] = ()
-    live: Sequence[Live] = ()
-    ended: Sequence[Run] = ()
-
-
 class Procedures:
-    """Looks at the runs of the store for all who ask, at most a twentieth of the time; blocking."""
+    """Looks at the runs of the store for all who ask; every call blocks, and raises what the store raises."""
 
-    def __init__(self, desk: Desk, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, reader: Reader, rule_of: Callable[[str], Procedure]) -> None:
         """Nothing has been looked at yet."""
-        self._desk = desk
-        self._clock_s = clock_s
-        self._lock = threading.Lock()
-        self._look = Look()
-        self._due_s = -math.inf
+        self._standings = Kept(lambda: standings(reader, rule_of), every_s=PROCEDURES_S)
+        self._live = Kept(lambda: live(reader), every_s=FRESH_S)
+        self._ended = Kept(lambda: ended(reader), every_s=FRESH_S)
 
-    def look(self) -> Look:
-        """How it stands. Raises what the store raises."""
-        with self._lock:
-            begun_s = self._clock_s()
-            if begun_s >= self._due_s:
-                self._look = look(self._desk.reader, self._desk.procedure_of)
-                now_s = self._clock_s()
-                self._due_s = now_s + max(FRESH_S, SHARE * (now_s - begun_s))
-            return self._look
+    def all(self) -> Sequence[Standing]:
+        """Every procedure of which a run was seen, by name."""
+        return self._standings.get()
+
+    def live(self) -> Sequence[Live]:
+        """The runs that go on."""
+        return self._live.get()
+
+    def ended(self) -> Sequence[Run]:
+        """Those that ended last, newest start first."""
+        return self._ended.get()
 
     def forget(self) -> None:
-        """Look anew when asked next."""
-        with self._lock:
-            self._due_s = -math.inf
+        """Look at the procedures anew when asked next."""
+        self._standings.forget()
 
 
-def look(reader: Reader, rule_of: Callable[[str], Procedure]) -> Look:
-    """Ask the store for all of it."""
+def standings(reader: Reader, rule_of: Callable[[str], Procedure]) -> Sequence[Standing]:
+    """Every procedure, of its runs among the newest MOST."""
     by_name: dict[str, list[Run]] = {}
-    runs = reader.runs(limit=MOST, rows=False)
-    for run in runs:
+    for run in reader.runs(limit=MOST, rows=False):
         by_name.setdefault(run.procedure, []).append(run)
-    standings = [_standing(reader, name, some, rule_of(name)) for name, some in sorted(by_name.items())]
-    going = [run for run in runs if run.state == "running"][:LIVE]
-    ended = [run for run in runs if run.state != "running"][:ENDED]
-    return Look(standings, [Live(run, newest(reader, run)) for run in going], ended)
+    return [_standing(reader, name, some, rule_of(name)) for name, some in sorted(by_name.items())]
+
+
+def live(reader: Reader) -> Sequence[Live]:
+    """The runs that go on, each with the newest word on it."""
+    return [Live(run, newest(reader, run)) for run in reader.runs(state="running", limit=SHOWN, rows=False)]
+
+
+def ended(reader: Reader) -> Sequence[Run]:
+    """Runs that go on no more."""
+    return [run for run in reader.runs(limit=2 * SHOWN, rows=False) if run.state != "running"][:SHOWN]
 
 
 def newest(reader: Reader, run: Run) -> Advice | None:

@@ -19,7 +19,7 @@ from dashboards.console.bench_shapes import (
 )
 from dashboards.console.desk import Desk
 from dashboards.console.problem import Problem
-from dashboards.console.procedures import Procedures, Standing
+from dashboards.console.procedures import Standing
 from dashboards.console.when import moment
 from models.runs.savings import Amount, Rate
 from store.port import Reader
@@ -39,7 +39,7 @@ def known_run(reader: Reader, run: str, edge: str = "") -> Run:
 
 def router(desk: Desk) -> APIRouter:
     """Routes to runs and procedures."""
-    routes, procedures = APIRouter(tags=["test benches"]), Procedures(desk)
+    routes = APIRouter(tags=["test benches"])
 
     @routes.get("/runs")
     def runs(
@@ -74,13 +74,13 @@ def router(desk: Desk) -> APIRouter:
     @routes.get("/procedures")
     def all_procedures() -> list[ProcedureOut]:
         """Procedures with their runs, failures and yield, and what early stops saved."""
-        return [procedure_out(standing) for standing in procedures.look().procedures]
+        return [procedure_out(standing) for standing in desk.procedures.all()]
 
     @routes.post("/procedures/{procedure:path}/advice", status_code=202)
     def advice(procedure: str, body: SwitchIn) -> SwitchOut:
         """Let the benches of a procedure be told to stop, or no more; in your name."""
         done = switch(desk, procedure, on=body.on, who=body.who, why=body.why)
-        procedures.forget()
+        desk.procedures.forget()
         return done
 
     return routes

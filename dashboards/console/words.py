@@ -64,7 +64,6 @@ _RULES = {
     "model-previous": "An older model watches",
     "model-refused": "Model is not put to work",
     "model-of-runs": "Model does not judge runs",
-    "run-will-fail": "This run is going to fail",
     "model-drift": "Model meets what is new to it",
     "run-will-fail": "Unit is expected to fail",
     "crowded": "Too many names",

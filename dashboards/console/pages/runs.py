@@ -12,7 +12,7 @@ from dashboards.console.pages import bench_words as words
 from dashboards.console.pages.frame import frame
 from dashboards.console.pages.markup import button, icon, join, moment, table
 from dashboards.console.problem import Problem
-from dashboards.console.procedures import Live, Look, Procedures, Standing
+from dashboards.console.procedures import Live, Procedures, Standing
 from dashboards.console.words import ADVICE
 from models.runs.savings import LEVEL, Amount, Rate, Savings
 from wire.messages import Run
@@ -141,15 +141,16 @@ def _ended_row(run: Run) -> tuple[object, ...]:
     return _named(run), run.station, words.state(run), early, remarks, moment(run.started_ns, as_="clock"), took
 
 
-def shown(look: Look, procedure: str) -> Markup:
-    """The whole page, or one procedure's part of it."""
-    if not look.procedures:
+def shown(known: Procedures, procedure: str) -> Markup:
+    """The whole page, or one procedure's part of it; blocking."""
+    standings = known.all()
+    if not standings:
         return _NONE.format(icon("bench"))
-    mine = [one for one in look.procedures if procedure in {"", one.name}]
+    mine = [one for one in standings if procedure in {"", one.name}]
     if not mine:
         raise Problem(404, f"There is no procedure {procedure!r}.")
-    runs = [run for run in look.ended if procedure in {"", run.procedure}]
-    live = [one for one in look.live if procedure in {"", one.run.procedure}]
+    runs = [run for run in known.ended() if procedure in {"", run.procedure}]
+    live = [one for one in known.live() if procedure in {"", one.run.procedure}]
     part = Markup('<section class="panel"><h2>{}</h2>{}</section>')
     now, before = part.format("On the benches now", going(live)), part.format("Ended last", ended(runs))
     return join([procedures(mine), now, before])
@@ -157,16 +158,14 @@ def shown(look: Look, procedure: str) -> Markup:
 
 def register(desk: Desk, hub: Hub) -> None:
     """Serve the page at /runs."""
-    known = Procedures(desk)
 
     @ui.page("/runs")
     async def runs(procedure: str = "") -> None:
         live = frame(desk, hub, title="Runs", here="/runs")
 
         async def ask() -> Markup:
-            look = await desk.ask(known.look)
             try:
-                return shown(look, procedure)
+                return await desk.ask(lambda: shown(desk.procedures, procedure))
             except Problem as problem:
                 lost = Markup('<div class="blank">{}<h2>{}</h2><p><a href="/runs">See all procedures →</a></p></div>')
                 return lost.format(icon("unknown"), problem.title)
