@@ -1,0 +1,139 @@
+"""What is looked at for a model that calls runs of a procedure."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.catalogue.run_table import run_table
+from models.recipe import parse
+from models.registry.folder import Registry
+from store.box import DuckStore
+from store.port import Commit
+from tocsin.keeping import portions
+from tocsin.keeping.look import WHOLE, Look, looks, reference_of
+from tocsin.model_data import sheets
+from tocsin.model_training import Wish, make
+from wire.config import Config, Procedure
+from wire.messages import Label, Meaning, Origin, Run
+
+NAME, EDGE = "servo-calls", "edge"
+S = 1_000_000_000
+CONFIG = Config(procedures=(Procedure(match="servo*", model=NAME),))
+RECIPE = parse("""
+task = "outcome"
+[columns]
+time = ["time"]
+group = ["station", "run"]
+labels = ["outcome"]
+ignore = ["unit", "procedure", "version", "control", "stopped_at"]
+[estimator]
+kind = "imported"
+path = "sklearn.linear_model.LogisticRegression"
+""")
+
+
+def run(number: int, rng: np.random.Generator, *, shift: float = 0.0, fails: float | None = None) -> Run:
+    """A unit whose torque tells of its end, but for `fails`: then chance alone does."""
+    torque = float(rng.normal())
+    risk = 1.0 / (1.0 + np.exp(-3.0 * (torque - 1.2)))
+    state = "fail" if rng.random() < (risk if fails is None else fails) else "pass"
+    return Run(
+        origin=Origin(EDGE, "0" * 32, number),
+        edge=EDGE,
+        run=f"r{number}",
+        change=1,
+        unit=f"u{number}",
+        procedure="servo-a",
+        version="1",
+        station="bench-1",
+        state=state,  # type: ignore[arg-type]  # one of the words that a run may end with
+        started_ns=number * S,
+        changed_ns=number * S + 1,
+        ended_ns=number * S + 1,
+        p_fail=float(risk),
+        row={"S1/torque": torque + shift, "S2/noise": float(rng.normal())},
+    )
+
+
+class Benches:
+    def __init__(self, folder: Path) -> None:
+        self.store = DuckStore(path=folder / "store.duckdb")
+        self.registry = Registry.open(str(folder / "models"))
+        self._cursor = 0
+
+    def tested(self, runs: list[Run]) -> None:
+        self._cursor += 1
+        self.store.write(Commit(self._cursor, (), runs, {}))
+
+    def says(self, of: Run, meaning: Meaning, *, at: int, name: str = "", gone: str = "") -> None:
+        self._cursor += 1
+        label = Label(
+            id=name or f"{of.run}-{meaning}",
+            origin=Origin(EDGE, "test", 0),
+            edge=EDGE,
+            meaning=meaning,
+            from_ns=of.started_ns,
+            to_ns=of.ended_ns,
+            who="test",
+            at_ns=at,
+            run=of.run,
+            withdrawn_by=gone,
+        )
+        self.store.write(Commit(self._cursor, (), [label], {}))
+
+    def look(self) -> Look:
+        entry = self.registry.entry(NAME)
+        (found,) = looks(CONFIG, entry, reference_of(entry, self.registry), self.store)
+        return found
+
+
+@pytest.fixture
+def benches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Benches]:
+    monkeypatch.setenv("TOCSIN_MLFLOW", "off")
+    benches = Benches(tmp_path)
+    rng = np.random.default_rng(5)
+    learnt = [run(number, rng) for number in range(400)]
+    make(Wish(recipe=RECIPE, name=NAME), sheets(run_table(learnt), RECIPE.columns), benches.registry)
+    with benches.store:
+        yield benches
+
+
+def test_runs_as_ever_are_as_in_training(benches: Benches) -> None:
+    rng = np.random.default_rng(6)
+    benches.tested([run(1000 + number, rng) for number in range(150)])
+    found = benches.look()
+    assert (found.edge, found.device) == (EDGE, WHOLE)
+    assert not found.watch.stands, found.watch.worst
+    assert {each.what for each in found.watch.findings} >= {"input", "missing", "calibration"}
+
+
+def test_a_column_that_moved_is_named(benches: Benches) -> None:
+    rng = np.random.default_rng(6)
+    benches.tested([run(1000 + number, rng, shift=3.0) for number in range(150)])
+    standing = [each for each in benches.look().watch.findings if each.stands]
+    assert [(each.what, each.channel) for each in standing] == [("input", "S1/torque")]
+
+
+def test_chances_that_do_not_come_true_are_told(benches: Benches) -> None:
+    rng = np.random.default_rng(6)
+    benches.tested([run(1000 + number, rng, fails=0.6) for number in range(150)])
+    standing = [each for each in benches.look().watch.findings if each.stands]
+    assert {each.what for each in standing} == {"calibration"}
+
+
+def test_a_training_reads_what_the_newest_label_that_stands_says_of_a_run(benches: Benches, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    four = [run(1000 + number, rng) for number in range(4)]
+    benches.tested(four)
+    benches.says(four[0], "pass", at=10)
+    benches.says(four[0], "fail", at=20, name="better")
+    benches.says(four[1], "fail", at=10)
+    benches.says(four[2], "pass", at=10, gone="ana")
+    (found,) = portions.runs(CONFIG, NAME, benches.store, tmp_path, since_ns=0)
+    assert found.procedure == "servo-a"
+    assert set(found.labels) == {"better", "r1001-fail"}
+    table = pd.read_parquet(tmp_path / found.file)
+    assert dict(zip(table["run"], table["outcome"], strict=True)) == {"r1000": "fail", "r1001": "fail"}
