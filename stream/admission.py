@@ -57,7 +57,7 @@ def _enter(batch: Batch, at: Occasion, draft: Draft) -> Lane | None:
         return None
     draft.set_lane(batch.edge, batch.log, lane)
     if known is None:
-        _forget_lanes(batch.edge, draft)
+        _forget_lanes(batch.edge, draft, but=batch.log)
     if said is Admission.AFTER_HOLE:
         first, last = lane.holes[-1]
         edge = draft.edge(at.edge)
@@ -73,7 +73,8 @@ def _enter(batch: Batch, at: Occasion, draft: Draft) -> Lane | None:
     return lane
 
 
-def _forget_lanes(edge: str, draft: Draft) -> None:
-    lanes = [(lane.clock_ns, log) for (of, log), lane in draft.lanes.items() if of == edge]
-    for _, log in sorted(lanes)[:-LANES]:
+def _forget_lanes(edge: str, draft: Draft, *, but: str) -> None:
+    """Let the oldest go; not the one that has just begun, whose clock is old where recorded rows are brought."""
+    lanes = [(lane.clock_ns, log) for (of, log), lane in draft.lanes.items() if of == edge and log != but]
+    for _, log in sorted(lanes)[: -(LANES - 1)]:
         draft.forget_lane(edge, log)
