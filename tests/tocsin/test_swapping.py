@@ -1,9 +1,18 @@
 import logging
+import os
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from models.registry.errors import RegistryError
+from models.registry.folder import Registry
+from models.registry.manifest import Digest, Facts, encoded
 from stream.herald import Wanted
+from tests.models.made import fitted, recipe
+from tests.models.registry.test_payload import Stranger, stored
 from tests.tocsin.test_shelf import Loads
 from tocsin.shelf import Shelf
 from tocsin.swapping import AGAIN_S, Swapping
@@ -70,3 +79,24 @@ def test_a_model_without_a_champion_is_not_wanted() -> None:
     plant.aliases = {}
     assert plant.look() == []
     assert Wanted("pump", "champion", 1) not in plant.swapping.wanted
+
+
+def test_a_hostile_file_with_a_manifest_that_fits_it_is_not_put_to_work_and_runs_nothing(tmp_path: Path) -> None:
+    registry = Registry.open(str(tmp_path / "models"))
+    for _ in range(2):
+        entry = registry.save(fitted("mewma"), recipe("mewma"), Facts(made_at_ns=1))
+    payload = stored(Stranger(partial(os.system, f"touch {tmp_path}/ran")))
+    (tmp_path / "models/mewma/2/payload.skops").write_bytes(payload)
+    digest = Digest(sha256=sha256(payload).hexdigest(), size=len(payload))
+    manifest = encoded(msgspec.structs.replace(entry.manifest, payload=digest))
+    (tmp_path / "models/mewma/2/manifest.json").write_bytes(manifest)
+    registry.point("mewma", "champion", 2)
+    shelf = Shelf(registry.load, ["mewma"])
+    in_force = shelf.find("mewma", 1)
+    swapping = Swapping(shelf, registry.aliases)
+    swapping.look()
+    champion = swapping.wanted[0]
+    assert (champion.role, champion.version) == ("champion", 2)
+    assert "which no model of ours consists of" in champion.trouble
+    assert shelf.find("mewma", 1) is in_force
+    assert not (tmp_path / "ran").exists()
