@@ -110,7 +110,9 @@ def _runs(config: Config, entry: Entry, reference: Reference, reader: Reader) ->
                 edges.setdefault(run.edge, []).append(run)
     for edge, runs in edges.items():
         newest = sorted(runs, key=lambda run: run.ended_ns, reverse=True)
-        watch = together([_measured(entry, reference, newest[: reference.block_rows]), _chances(reference, newest)])
+        watch = together(
+            [_measured(entry, reference, newest[: reference.block_rows]), _chances(entry, reference, newest)]
+        )
         yield Look(edge, WHOLE, watch, newest[0].ended_ns)
 
 
@@ -127,8 +129,10 @@ def _measured(entry: Entry, reference: Reference, runs: Sequence[Run]) -> Watch:
     return drift(reference, seen, rate=entry.manifest.recipe.calibration.false_alarm_rate)
 
 
-def _chances(reference: Reference, newest: Sequence[Run]) -> Watch:
-    whole = [run for run in newest if not run.stopped_at and run.p_fail is not None][:JUDGED_RUNS]
+def _chances(entry: Entry, reference: Reference, newest: Sequence[Run]) -> Watch:
+    """Of runs that this very version called and that were tested to the end."""
+    mine = [run for run in newest if (run.model, run.model_version) == (entry.name, entry.version)]
+    whole = [run for run in mine if not run.stopped_at and run.p_fail is not None][:JUDGED_RUNS]
     p_fail = np.array([run.p_fail for run in whole], dtype=np.float64)
     failed = np.array([run.state == "fail" for run in whole], dtype=np.bool_)
     return reliability(p_fail, failed, fails=reference.fails)

@@ -35,7 +35,9 @@ path = "sklearn.linear_model.LogisticRegression"
 """)
 
 
-def run(number: int, rng: np.random.Generator, *, shift: float = 0.0, fails: float | None = None) -> Run:
+def run(
+    number: int, rng: np.random.Generator, *, shift: float = 0.0, fails: float | None = None, version: int = 1
+) -> Run:
     """A unit whose torque tells of its end, but for `fails`: then chance alone does."""
     torque = float(rng.normal())
     risk = 1.0 / (1.0 + np.exp(-3.0 * (torque - 1.2)))
@@ -54,6 +56,8 @@ def run(number: int, rng: np.random.Generator, *, shift: float = 0.0, fails: flo
         changed_ns=number * S + 1,
         ended_ns=number * S + 1,
         p_fail=float(risk),
+        model=NAME,
+        model_version=version,
         row={"S1/torque": torque + shift, "S2/noise": float(rng.normal())},
     )
 
@@ -122,6 +126,12 @@ def test_chances_that_do_not_come_true_are_told(benches: Benches) -> None:
     benches.tested([run(1000 + number, rng, fails=0.6) for number in range(150)])
     standing = [each for each in benches.look().watch.findings if each.stands]
     assert {each.what for each in standing} == {"calibration"}
+
+
+def test_chances_of_another_version_are_not_held_against_this_one(benches: Benches) -> None:
+    rng = np.random.default_rng(6)
+    benches.tested([run(1000 + number, rng, fails=0.6, version=7) for number in range(150)])
+    assert not benches.look().watch.stands
 
 
 def test_a_training_reads_what_the_newest_label_that_stands_says_of_a_run(benches: Benches, tmp_path: Path) -> None:
