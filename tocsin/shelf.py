@@ -19,6 +19,7 @@ from wire.settings import Loaded
 
 KEPT = 4  # versions of a model that are kept loaded; of more, the one longest unused goes
 TRIAL_ROWS = 256
+REASONS = 1000  # remembered; of more, the oldest goes, and that version would be tried again
 UNKNOWN = "the configuration names no such model"
 Load = Callable[[str, int | str], Detector]
 
@@ -79,7 +80,10 @@ class Shelf:
             if detector is None or trouble:
                 if self._why.get((name, version)) != trouble:
                     log.warning("model %s version %s is not to be had: %s", name, version or CHAMPION, trouble)
+                self._why.pop((name, version), None)
                 self._why[name, version] = trouble
+                while len(self._why) > REASONS:
+                    del self._why[next(iter(self._why))]
                 return None
             self._why.pop((name, version), None)
             self._keep(name, detector, champion=not version)

@@ -59,6 +59,8 @@ class Swapping:
                 if self.troubles.get(name) != str(error):
                     log.warning("model %s: where its aliases point cannot be read: %s", name, error)
         told = [wish for wishes in self._known.values() for wish in wishes]
+        asked = {(wish.name, wish.version) for wish in told}
+        self._again_s = {key: at_s for key, at_s in self._again_s.items() if key in asked}
         self.wanted = tuple(told)
         for wish in told:
             if wish.trouble:
