@@ -9,6 +9,7 @@ from store.accounts import problems
 from store.box import DuckStore
 from store.port import StoreFullError
 from store.retention import DISK_REASON
+from tests.store.benches import advice, label, over
 from tests.store.plant import EVER, SECOND_NS, START_NS, alarm, commit, frame, letter, ramp, scores
 from wire.config import DAY_NS, HOUR_NS, Retention
 from wire.messages import AlarmState, Frame, Gap
@@ -80,6 +81,18 @@ def test_alarms_that_stand_never_go_and_dead_letters_are_bounded(
         assert store.gaps() == []
         assert [one.reason for one in store.dead()] == ["reason 9", "reason 8", "reason 7"]
         assert (store.accounts()[0].dead, store.accounts()[0].gap_rows) == (10, 3)
+
+
+def test_runs_what_was_advised_and_labels_go_with_the_alarms_of_their_age(tmp_path: Path) -> None:
+    long = Retention(alarms_ns=10 * DAY_NS)
+    old, new = over("old", "pass"), over("new", "pass", number=24 * 12)
+    said = [old, new, advice("old", "S01", 1), label("a"), label("b", number=60 * 24 * 12)]
+    with DuckStore(path=tmp_path / "box.duckdb", retention=long, free=Disk(GB)) as store:
+        store.write(commit(1, outcomes=said))
+        store.retain(START_NS + 15 * DAY_NS)
+        assert store.runs() == [new]
+        assert store.advice("edge", "old") == []
+        assert [found.id for found in store.labels()] == ["b"]
 
 
 def test_below_the_room_that_must_stay_free_nothing_is_written_until_there_is_room(tmp_path: Path) -> None:

@@ -73,7 +73,9 @@ def _told(of: Standing) -> Iterable[tuple[str, str, str]]:
     yield "Stopped on advice", f"{saved.told:,}", ignored
     yield "Test time saved", words.span(saved.saved_s), ""
     yield "Saved", _amount(saved.saved_cost, currency), "bench time and bad units, less good ones"
-    yield "Good units stopped", _amount(saved.told_wrong, ""), f"estimated: {_share(saved.wrong)} of would-be stops"
+    known = f"{_share(saved.wrong)} of the stops of runs that were tested to the end"
+    estimated = known if saved.wrong.of else "until a run that is tested to the end would have been stopped"
+    yield "Good units stopped", _amount(saved.told_wrong, ""), estimated
     yield "False stops", _rate(saved.false_stop), "of good units"
 
 
