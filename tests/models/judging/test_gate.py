@@ -137,6 +137,26 @@ def test_a_candidate_that_rings_more_often_is_refused() -> None:
     assert "a week" in checks(ruling)["alarms"].sentence
 
 
+def test_a_candidate_that_rings_now_and_then_may_follow_a_champion_that_does_not_stop() -> None:
+    table = Table(NAMES, (msgspec.structs.replace(machine(2, faults=False, count=4000), label=None),))
+    champion, candidate = odd(normal_model(), table), odd(normal_model(), table)
+
+    def with_scores(side: Side, score_of: Callable[[F64], F64]) -> Side:
+        judged = []
+        for one in side.judged:
+            value = score_of(np.arange(len(one.scored.score), dtype=np.float64)).astype(np.float32)
+            scored = msgspec.structs.replace(one.scored, score=value)
+            judged.append(Judged(one.stretch, scored, decide(Deciding(), value, ODD.decision).active))
+        return msgspec.structs.replace(side, judged=judged)
+
+    drifted = with_scores(champion, lambda row: np.full_like(row, 2.0))
+    fresh = with_scores(candidate, lambda row: np.where(row % 500 == 0, 1.5, 0.2))
+    check = checks(gate(Evidence(fresh, drifted)))["alarms"]
+    assert (check.passed, check.value) == (True, 8.0)
+    assert check.sentence.endswith("but for far longer")
+    assert checks(gate(Evidence(drifted, fresh)))["share above the limit"].passed is False
+
+
 def _changed(side: Side, change: Callable[[Scored], Scored]) -> Side:
     judged = [msgspec.structs.replace(one, scored=change(one.scored)) for one in side.judged]
     return msgspec.structs.replace(side, judged=judged)
