@@ -68,7 +68,7 @@ def savings(runs: Sequence[Run], costs: Costs) -> Savings:
     tested = [run for run in runs if run.state in _TESTED and not run.stopped_at]
     would = [run for run in tested if run.would_stop_at]
     was_told = any(run.stopped_at for run in runs)
-    judged = [run for run in tested if run.control or not was_told]
+    judged = [run for run in tested if run.model and (run.control or not was_told)]  # before a model nobody asked
     wrong = rate(sum(run.state == "pass" for run in would), len(would))
     saved_s = sum(run.saved_s or 0.0 for run in followed)
     would_s = sum(run.saved_s or 0.0 for run in would)

@@ -28,11 +28,11 @@ def run(name: str, change: int = 1, *, number: int = 0, **fields: object) -> Run
 
 
 def over(name: str, state: str, change: int = 3, *, number: int = 0, **fields: object) -> Run:
-    """A run that ended, with its wide row."""
+    """A run that ended, with its wide row; a model called it."""
     row = {f"S{step:02d}/torque": 1.5 + step for step in range(40)}
     steps = tuple(Step(f"S{step:02d}", START_NS, 30.0, 1) for step in range(40))
     ended_ns = START_NS + number * 60 * MINUTE_NS + change * MINUTE_NS
-    said = {"state": state, "row": row, "steps": steps, "ended_ns": ended_ns, "p_fail": 0.25} | fields
+    said = {"state": state, "row": row, "steps": steps, "ended_ns": ended_ns, "p_fail": 0.25, "model": "eol"} | fields
     return run(name, change, number=number, **said)
 
 

@@ -29,6 +29,12 @@ def test_in_shadow_it_says_what_would_have_been_saved_and_what_would_have_been_w
     assert (said.false_stop.count, said.false_stop.of, said.measured_on) == (5, 100, "shadow")
 
 
+def test_runs_of_before_there_was_a_model_say_nothing_of_its_stops() -> None:
+    before = [over("r", "pass", model="", p_fail=None)] * 900
+    said = savings([*before, *[whole("pass")] * 19, whole("pass", would=True)], COSTS)
+    assert (said.runs, said.false_stop.count, said.false_stop.of) == (920, 1, 20)
+
+
 def test_once_benches_are_told_good_units_are_counted_among_control_runs_alone() -> None:
     control = [whole("pass", control=True)] * 18 + [whole("pass", control=True, would=True)] * 2
     said = savings([*control, *[whole("fail", would=True, control=True)] * 8, *[whole("pass")] * 400, stopped()], COSTS)
