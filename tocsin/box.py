@@ -125,6 +125,7 @@ class Box:
             backlog=room.backlog,
             stalled=stalled,
             models=models,
+            kept=self._keeper.kept if self._keeper is not None else {},
             notes=tuple(notes),
         )
 

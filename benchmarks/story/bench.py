@@ -143,7 +143,7 @@ class _Story:
             self._done += len(some)
             events = sorted((event for trial in some for event in trial.events), key=lambda event: event.t_ns)
             end_ns = max(self._hall.now_ns, events[-1].t_ns)
-            self._hall.put([Arrival("bench", events=tuple(part)) for part in _parts(events)], end_ns)
+            self._hall.put([Arrival("bench", events=tuple(part), own_times=True) for part in _parts(events)], end_ns)
             self._hall.turn()
 
     def _turned(self, label: Label) -> Labelled:

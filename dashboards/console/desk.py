@@ -33,6 +33,7 @@ class BoxStatus(msgspec.Struct, frozen=True):
     stalled: str = ""  # a sentence when the runner does not get on; empty = it does
     fleet: bool = False  # no input log here, and nobody counts by edge
     models: Mapping[str, str] = {}  # those that are not put to work as the registry says, and why
+    kept: Mapping[str, str] = {}  # by model: what rings, what was trained last, what is waited for
     notes: tuple[str, ...] = ()  # anything else a person should know, one sentence each
 
 

@@ -28,6 +28,7 @@ class ModelOut(BaseModel):
     metrics: dict[str, float | None] = Field(description="of the champion")
     made: str | None
     trouble: str = Field(description="why it cannot be read or is not put to work, if so")
+    kept: str = Field(description="what drifts, what the last training came to, what is waited for; by [[models]]")
 
 
 class SourceOut(BaseModel):
@@ -74,7 +75,10 @@ def router(desk: Desk) -> APIRouter:
     def models() -> list[ModelOut]:
         """All models, by name."""
         try:
-            return [_model(each) for each in standings(desk.models, desk.status().models)] if desk.models else []
+            if not desk.models:
+                return []
+            status = desk.status()
+            return [_model(each, status.kept.get(each.name, "")) for each in standings(desk.models, status.models)]
         except RegistryError as error:
             raise _refused(error) from error
 
@@ -120,7 +124,7 @@ def _refused(error: RegistryError, close: Iterable[str] = ()) -> Problem:
     return Problem(500, f"{error}.", remedy="`tocsin models show` says more; training it anew makes another version.")
 
 
-def _model(of: Standing) -> ModelOut:
+def _model(of: Standing, kept: str) -> ModelOut:
     manifest = of.entry.manifest if of.entry else None
     return ModelOut(
         name=of.name,
@@ -130,6 +134,7 @@ def _model(of: Standing) -> ModelOut:
         metrics=dict(manifest.facts.metrics) if manifest else {},
         made=iso(manifest.facts.made_at_ns) if manifest else None,
         trouble=of.trouble,
+        kept=kept,
     )
 
 

@@ -18,13 +18,14 @@ class Site:
     def __init__(self, registry: Registry | None) -> None:
         plant = Plant()
         self.troubles: dict[str, str] = {}
+        self.kept: dict[str, str] = {}
         self.console = Console(
             plant,
             Answering(plant),
             listen="127.0.0.1:0",
             now_ns=lambda: T0,
             models=registry,
-            status=lambda: BoxStatus(models=self.troubles),
+            status=lambda: BoxStatus(models=self.troubles, kept=self.kept),
             page=False,
         )
         self.client = httpx.Client(base_url=self.console.start(), timeout=10)
@@ -60,6 +61,8 @@ def site(folder: Path) -> Iterator[Site]:
 
 def test_a_model_that_is_not_put_to_work_says_why(site: Site) -> None:
     assert [model["trouble"] for model in site.get("").json()] == ["", ""]
+    site.kept["pump"] = "promoted: version 2 is no worse"
+    assert [model["kept"] for model in site.get("").json() if model["name"] == "pump"] == [site.kept["pump"]]
     site.troubles["pump"] = "version 2 is not put to work: payload.skops: damaged"
     assert [model["trouble"] for model in site.get("").json()] == ["", site.troubles["pump"]]
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -95,6 +95,11 @@ class Keeper:
     def diary(self) -> Diary:
         """What is known; replaced whole, so any thread may read it."""
         return self._diary
+
+    @property
+    def kept(self) -> Mapping[str, str]:
+        """By model, in sentences: what rings, what was trained last, what is waited for."""
+        return {name: "; ".join(_kept(page)) for name, page in self._diary.pages.items()}
 
     @property
     def notes(self) -> Sequence[str]:
@@ -209,6 +214,15 @@ def note(look: Look, *, stands: bool) -> Noted:
     """A look as it is kept."""
     worst = look.watch.worst
     return Noted(look.edge, look.device, look.at_ns, stands, told(look.watch), worst.share if worst else 0.0)
+
+
+def _kept(page: Page) -> Iterator[str]:
+    yield from (f"{each.device} drifts: {each.detail}" for each in page.ringing)
+    if page.begun_ns:
+        yield "a training or judging is under way"
+    elif page.last is not None:
+        yield f"{page.last.ended}: {page.last.says}"
+    yield from filter(None, (page.waits, page.unwatched))
 
 
 def _notes(diary: Diary) -> Iterator[str]:

@@ -118,6 +118,7 @@ def test_drift_rings_once_starts_a_training_and_ends_when_all_is_as_before(
     assert trainings.begun == [f"drift of {DEVICE}: {alarm.detail}"]
     shop.lives(12, off=off)
     watcher.turn()
+    assert watcher.kept[NAME].startswith(f"{DEVICE} drifts: ")
     worst = watcher.diary.page(NAME).ringing[0]
     assert worst.device == DEVICE
     for _ in range(5):

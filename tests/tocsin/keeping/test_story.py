@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.story import machine
+from benchmarks.story import bench, machine
 
 
 @pytest.mark.slow
@@ -26,5 +26,20 @@ def test_a_worn_pump_gets_a_model_of_its_own_and_no_flipped_label_fools_the_gate
     assert told.over_recovered < 0.05
     assert told.wear_found_again_h < 12
     assert not math.isnan(told.wear_found_again_h)
+    assert told.refused
+    assert told.champion_after == told.champion
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_bench_gets_other_parts_and_a_model_that_knows_them_and_no_flipped_outcome_fools_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_MLFLOW", "off")
+    told = bench.tell(tmp_path, bench.Plan(fitted=400, before=45, after=45))
+    assert 0 < told.drift_found_runs <= 120
+    assert told.champion > 1
+    assert told.brier_before < 0.06
+    assert told.brier_recovered < told.brier_drifted
     assert told.refused
     assert told.champion_after == told.champion
