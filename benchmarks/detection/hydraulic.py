@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.detection.disguise import Disguise
+from benchmarks.detection.hydraulic_early import early_lines
 from benchmarks.detection.result import Result, folder
 from models.arrays import F64, I64
 from models.fitting.training import train
@@ -70,7 +71,8 @@ def results() -> list[Result]:
             lines += mine[1:]
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lines[0] = msgspec.structs.replace(lines[0], peak_mb=peak_mb)
-    return lines + _steadiness(recipe, cycles, grades[:, GRADES.index("accumulator")])
+    lines += _steadiness(recipe, cycles, grades[:, GRADES.index("accumulator")])
+    return lines + early_lines(cycles, {name: grades[:, at] for at, name in enumerate(GRADES)})
 
 
 def accuracy(recipe: Recipe, cycles: Table, grade: I64, protocol: str) -> dict[int, float]:
