@@ -15,6 +15,7 @@ from models.outcome.early_view import View, drifts, view
 from models.outcome.stages import said
 
 TWO = 2
+Shown = tuple[F64, F64, F64]  # spreads, the station's drift and surprises, each n x c or n x v
 FEWEST = 20  # passing units, of which it is learnt what is usual
 
 
@@ -57,7 +58,7 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         seen = self._view(known, plan, every)
         return EarlyCall(
             view=seen,
-            trees=self._trees(known, seen, every),
+            trees=self._trees(known, seen, _shown(known, seen), every),
             odds=odds(
                 told[held],
                 failed[held],
@@ -75,8 +76,8 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             if len(np.unique(failed[inside])) < TWO or (inside & ~failed).sum() < FEWEST:
                 continue
             seen = self._view(known, plan, inside)
-            trees = self._trees(known, seen, inside)
-            shown = _of(_shown(known, seen), out)
+            every = _shown(known, seen)
+            trees, shown = self._trees(known, seen, every, inside), _of(every, out)
             told[out] = np.stack(
                 [said(trees, seen.told(*shown, at - 1)) for at in range(told.shape[1])],
                 axis=1,
@@ -89,13 +90,10 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             part.x, part.label == 0, plan, shrink=self.shrink, follow=self.follow, span=self.span, turn=_turns(part)
         )
 
-    def _trees(self, known: Training, seen: View, inside: Bools) -> tuple[lightgbm.Booster, ...]:
-        shown = _shown(known, seen)
+    def _trees(self, known: Training, seen: View, shown: Shown, inside: Bools) -> tuple[lightgbm.Booster, ...]:
         return tuple(self._set(known, seen, shown, inside, turn) for turn in range(self.turns))
 
-    def _set(
-        self, known: Training, seen: View, shown: tuple[F64, F64, F64], inside: Bools, turn: int
-    ) -> lightgbm.Booster:
+    def _set(self, known: Training, seen: View, shown: Shown, inside: Bools, turn: int) -> lightgbm.Booster:
         """One set of trees, fitted on units that are cut off after some of their steps."""
         seed, count = known.recipe.seed + turn, len(seen.steps.ends) + 1
         drawn = np.random.default_rng(seed).random((known.rows, count)) < self.looks / count
@@ -144,12 +142,12 @@ def _turns(units: Training) -> list[I64]:
     return [np.flatnonzero(units.stretch == each) for each in np.unique(units.stretch)]
 
 
-def _of(shown: tuple[F64, F64, F64], rows: I64 | Bools) -> tuple[F64, F64, F64]:
+def _of(shown: Shown, rows: I64 | Bools) -> Shown:
     z, drift, surprise = shown
     return z[rows], drift[rows], surprise[rows]
 
 
-def _shown(known: Training, seen: View) -> tuple[F64, F64, F64]:
+def _shown(known: Training, seen: View) -> Shown:
     """Spreads, the station's drift and surprises of all units."""
     z = seen.scaled(known.x)
     drift = drifts(seen, z, _turns(known))

@@ -139,14 +139,11 @@ def drifts(seen: View, z: F64, turn: Sequence[I64]) -> F64:
 def _surprise(root: F64, left: F64) -> F64:
     """Of one unit, v; what is missing is taken to be as expected, so that nothing after it surprises for its sake."""
     out = np.full(len(left), np.nan)
-    there = np.isfinite(left)
-    if there.any():
-        end = len(left) - int(np.argmax(there[::-1]))
-        lower, known = root[:end, :end], there[:end]
-        if not known.all():
-            lower = np.where(known[:, None], lower, 0.0) + np.diag((~known).astype(np.float64))
-        solved = solve_triangular(lower, np.where(known, left[:end], 0.0), lower=True, check_finite=False)
-        out[:end] = np.where(known, solved, np.nan)
+    there = np.flatnonzero(np.isfinite(left))
+    if len(there):
+        end = int(there[-1]) + 1
+        lower = root[:end, :end] if len(there) == end else root[np.ix_(there, there)]
+        out[there] = solve_triangular(lower, left[there], lower=True, check_finite=False)
     return out
 
 
