@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, Stric
 from dashboards.console.label_shapes import LabelOut, label_out
 from dashboards.console.moments import iso
 from dashboards.console.shapes import finite
+from wire.answer import answer, is_silent
 from wire.messages import Advice, Label, Run
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -215,12 +216,13 @@ class SwitchOut(BaseModel):
 
 
 def step_out(run: str, step: str, advice: Advice | None) -> StepOut:
-    """The answer to a bench."""
+    """The answer to a bench: what it would be told over MQTT and on a serial line, too."""
     if advice is None:
         return StepOut(run=run, step=step, stop=False, advice=None)
-    said = {name: getattr(advice, name) for name in StepOut.model_fields if hasattr(advice, name)}
+    told = answer(advice)
+    said = {name: getattr(told, name) for name in StepOut.model_fields if hasattr(told, name)}
     said |= {name: finite(said[name]) for name in ("p_fail", "low", "high", "saved_s")}
-    said |= {"because": dict(advice.because)}
+    said |= {"because": dict(told.because), "would_stop": advice.would_stop and not is_silent(advice)}
     return StepOut(**said, advice="stop" if advice.stop else "go on")
 
 

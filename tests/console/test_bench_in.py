@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 import httpx
+import msgspec
 import pytest
 
 from dashboards.console import bench_in
 from dashboards.console.server import Console
 from tests.console.benches import BenchWays, stop_at
 from tests.console.fakes import Answering, small_plant
-from wire.messages import Measured, RunEnded, RunStarted, StepEnded
+from wire.messages import Advice, Measured, RunEnded, RunStarted, StepEnded
 
 RUN = {"run": "r/1", "unit": "u1", "procedure": "end of line", "station": "press", "steps": ["S 1", "S2"], "time": "7"}
 STEP = {"measurements": [{"name": "torque", "value": 3, "uom": "Nm", "low": 1.0}, {"name": "ok", "value": True}]}
@@ -43,6 +44,26 @@ def test_a_run_is_taken_from_start_to_end_and_its_steps_are_answered(bench: http
         StepEnded("r/1", "S2", source="http"),
         RunEnded("r/1", "aborted", source="http"),
     ]
+
+
+@pytest.mark.parametrize("withheld", ["shadow", "control", "off"])
+def test_a_bench_does_not_learn_what_is_thought_where_that_is_withheld(
+    bench: httpx.Client, ways: BenchWays, withheld: str
+) -> None:
+    def call(ended: StepEnded) -> Advice | None:
+        said = stop_at("S2")(ended)
+        return said and msgspec.structs.replace(said, stop=False, withheld=withheld)
+
+    ways.calls = call
+    told = bench.post("/runs/r1/steps/S2", json={}).json()
+    assert (told["stop"], told["advice"], told["withheld"]) == (False, "go on", withheld)
+    assert (told["p_fail"], told["low"], told["high"], told["because"], told["would_stop"]) == (
+        None,
+        None,
+        None,
+        {},
+        False,
+    )
 
 
 def test_no_answer_in_time_means_go_on(bench: httpx.Client, ways: BenchWays) -> None:
