@@ -63,6 +63,7 @@ class WhichRuns(msgspec.Struct, frozen=True):
 class WhichLabels(msgspec.Struct, frozen=True):
     """Which labels are asked for; "" is any."""
 
+    label: str = ""
     device: str = ""
     run: str = ""
     since_ns: int = 0
@@ -72,6 +73,7 @@ class WhichLabels(msgspec.Struct, frozen=True):
     def fits(self, label: Label) -> bool:
         """Whether a label is among them."""
         about = (not self.device or label.device == self.device) and (not self.run or label.run == self.run)
+        about = about and self.label in {"", label.id}
         return about and label.at_ns >= self.since_ns and (self.withdrawn or not label.withdrawn_by)
 
 
@@ -169,10 +171,10 @@ def advice(con: duckdb.DuckDBPyConnection, edge: str, name: str) -> list[Advice]
 def labels(con: duckdb.DuckDBPyConnection, which: WhichLabels) -> list[Label]:
     """Labels, newest first."""
     query = (
-        "SELECT body FROM labels WHERE ($device = '' OR device = $device) AND ($run = '' OR run = $run) "
-        "AND at_ns >= $since AND ($withdrawn OR NOT withdrawn) ORDER BY at_ns DESC, id LIMIT $limit"
+        "SELECT body FROM labels WHERE ($label = '' OR id = $label) AND ($device = '' OR device = $device) "
+        "AND ($run = '' OR run = $run) AND at_ns >= $since AND ($withdrawn OR NOT withdrawn) ORDER BY at_ns DESC, id LIMIT $limit"
     )
-    bound = {name: getattr(which, name) for name in ("device", "run", "withdrawn", "limit")}
+    bound = {name: getattr(which, name) for name in ("label", "device", "run", "withdrawn", "limit")}
     return [_label(body) for (body,) in con.execute(query, bound | {"since": which.since_ns}).fetchall()]
 
 

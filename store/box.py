@@ -159,11 +159,18 @@ class DuckStore:
             return benches.advice(con, edge, run)
 
     def labels(
-        self, *, device: str = "", run: str = "", since_ns: int = 0, withdrawn: bool = False, limit: int = 1000
+        self,
+        *,
+        label: str = "",
+        device: str = "",
+        run: str = "",
+        since_ns: int = 0,
+        withdrawn: bool = False,
+        limit: int = 1000,
     ) -> list[Label]:
         """Labels in their newest state, newest first."""
         with self._reading() as con:
-            return benches.labels(con, WhichLabels(device, run, since_ns, withdrawn, limit))
+            return benches.labels(con, WhichLabels(label, device, run, since_ns, withdrawn, limit))
 
     def liveness(self) -> list[Liveness]:
         """The newest word on every device."""

@@ -172,9 +172,19 @@ class Reader(Protocol):
         """What was advised on a run, in the order of its steps."""
 
     def labels(
-        self, *, device: str = "", run: str = "", since_ns: int = 0, withdrawn: bool = False, limit: int = 1000
+        self,
+        *,
+        label: str = "",
+        device: str = "",
+        run: str = "",
+        since_ns: int = 0,
+        withdrawn: bool = False,
+        limit: int = 1000,
     ) -> list[Label]:
-        """Labels made since, newest first, in their newest state; withdrawn ones only where they are asked for."""
+        """Labels made since, newest first, in their newest state; `label` is the id of one.
+
+        Withdrawn ones only where they are asked for.
+        """
 
     def liveness(self) -> list[Liveness]:
         """The newest word on every device."""

@@ -13,7 +13,7 @@ from dashboards.console.runs import known_run
 from dashboards.console.series import find
 from dashboards.console.when import moment
 from store.port import Reader
-from wire.messages import Label, Labelled, Origin, Verdict
+from wire.messages import Label, Labelled, Origin
 
 MOST = 10_000
 _OF_RUNS = {"pass", "fail"}
@@ -40,7 +40,7 @@ def router(desk: Desk) -> APIRouter:
     def label(body: LabelIn) -> LabelledOut:
         """Label a stretch of a device, or a run, in your name; the same words again are the same label."""
         made = _made(desk, body)
-        known = stored(desk.reader, made)
+        known = stored(desk.reader, made.id)
         if known is not None and not known.withdrawn_by:
             return LabelledOut(label=made.id, repeated=True)
         if known is not None:  # taken back, and now said anew
@@ -51,8 +51,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.post("/labels/{label_id}/withdraw", status_code=202)
     def withdraw(label_id: str, body: WithdrawIn) -> LabelledOut:
         """Take a label back, in your name: no training uses it any more, and it stays to be seen."""
-        every = desk.reader.labels(withdrawn=True, limit=MOST)
-        known = next((one for one in every if one.id == label_id), None)
+        known = stored(desk.reader, label_id)
         if known is None:
             raise Problem(
                 404, f"There is no label {label_id!r}.", remedy="GET /api/v1/labels lists the labels there are."
@@ -66,11 +65,9 @@ def router(desk: Desk) -> APIRouter:
     return routes
 
 
-def stored(reader: Reader, like: Label | Verdict) -> Label | None:
-    """The label of this id, if it is in the store; looked for among those of its device or run."""
-    run = like.run if isinstance(like, Label) else ""
-    found = reader.labels(device=like.device, run=run, withdrawn=True, limit=MOST)
-    return next((label for label in found if label.id == like.id), None)
+def stored(reader: Reader, label_id: str) -> Label | None:
+    """The label of this id, if it is in the store."""
+    return next(iter(reader.labels(label=label_id, withdrawn=True, limit=1)), None)
 
 
 def _made(desk: Desk, body: LabelIn) -> Label:

@@ -21,7 +21,7 @@ def router(desk: Desk) -> APIRouter:
     def verdict(alarm_id: str, body: VerdictIn) -> LabelledOut:
         """Say what you found: a true alarm, a false one, or maintenance done; the same words again are the same."""
         said = judged(history(desk, alarm_id), body, now_ns=desk.now_ns())
-        known = stored(desk.reader, said)
+        known = stored(desk.reader, said.id)
         if known is not None and not known.withdrawn_by:
             return LabelledOut(label=said.id, repeated=True)
         if known is not None:  # taken back, and now said anew

@@ -185,11 +185,18 @@ class Plant:
         return [one for one in self.advised if one.run == run and edge in {"", one.edge}]
 
     def labels(
-        self, *, device: str = "", run: str = "", since_ns: int = 0, withdrawn: bool = False, limit: int = 1000
+        self,
+        *,
+        label: str = "",
+        device: str = "",
+        run: str = "",
+        since_ns: int = 0,
+        withdrawn: bool = False,
+        limit: int = 1000,
     ) -> list[Label]:
-        which = WhichLabels(device, run, since_ns, withdrawn)
-        found = [label for label in self.labelled.values() if which.fits(label)]
-        return sorted(found, key=lambda label: -label.at_ns)[:limit]
+        which = WhichLabels(label, device, run, since_ns, withdrawn)
+        found = [one for one in self.labelled.values() if which.fits(one)]
+        return sorted(found, key=lambda one: -one.at_ns)[:limit]
 
     def liveness(self) -> list[Liveness]:
         return []

@@ -73,6 +73,8 @@ def test_a_withdrawn_label_stays_withdrawn_and_is_shown_when_asked_for(tmp_path:
         assert [found.id for found in store.labels()] == ["b"]
         assert store.labels(device="pump", withdrawn=True) == [gone]
         assert [found.id for found in store.labels(run="r1")] == ["b"]
+        assert store.labels(label="a", withdrawn=True) == [gone]
+        assert store.labels(label="a") == store.labels(label="c") == []
         assert store.labels(since_ns=START_NS + 1, withdrawn=True) == store.labels(run="r1")
 
 

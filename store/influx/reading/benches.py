@@ -38,6 +38,7 @@ class _Said(msgspec.Struct, Generic[_Told], frozen=True):
 def runs(asking: Asking, which: WhichRuns) -> list[Run]:
     """The newest state of each run, newest start first."""
     tags = [f'"{tag}" = {text(shown(name))}' for tag, name in _tags(which) if name]
+    tags += [f'"unit" = {text(which.unit)}'] if which.unit else []
     end = asking.of(RUNS, *tags, f"time >= {max(which.since_ns // APART * APART, 0)}")
     newest = _newest(asking, end, which.limit, _Said(_run_fields(rows=which.rows), _runs_of, _named, _change))
     found = sorted((run for run in newest if which.fits(run)), key=lambda run: (-run.started_ns, run.run))
@@ -63,7 +64,8 @@ def advice(asking: Asking, of: Run) -> list[Advice]:
 
 def labels(asking: Asking, which: WhichLabels) -> list[Label]:
     """Labels in their newest state, newest first."""
-    about = [f'"{field}" = {text(name)}' for field, name in (("about", which.device), ("run", which.run)) if name]
+    asked = (("id", which.label), ("about", which.device), ("run", which.run))
+    about = [f'"{field}" = {text(name)}' for field, name in asked if name]
     end = asking.of(LABELS, *about, f"time >= {max(which.since_ns // APART * APART, 0)}")
     newest = _newest(asking, end, which.limit, _Said([BODY], _labels_of, _id, _over))
     found = sorted((label for label in newest if which.fits(label)), key=lambda label: (-label.at_ns, label.id))

@@ -140,10 +140,17 @@ class FleetReader:
         return benches.advice(self._asking, known) if known is not None else []
 
     def labels(
-        self, *, device: str = "", run: str = "", since_ns: int = 0, withdrawn: bool = False, limit: int = 1000
+        self,
+        *,
+        label: str = "",
+        device: str = "",
+        run: str = "",
+        since_ns: int = 0,
+        withdrawn: bool = False,
+        limit: int = 1000,
     ) -> list[Label]:
         """Labels in their newest state, newest first. Raises StoreAwayError."""
-        return benches.labels(self._asking, WhichLabels(device, run, since_ns, withdrawn, limit))
+        return benches.labels(self._asking, WhichLabels(label, device, run, since_ns, withdrawn, limit))
 
     def liveness(self) -> list[Liveness]:
         """The newest word on every device."""

@@ -381,6 +381,9 @@ def test_runs_advice_and_labels_come_back_whole(plant: Plant) -> None:
     assert reader.advice("edge", "r9") == []
     assert [found.id for found in reader.labels()] == ["b"]
     assert reader.labels(device="pump", withdrawn=True, limit=5)[-1] == gone
+    assert reader.labels(label="a", withdrawn=True, limit=1) == [gone]
+    assert reader.labels(label="a") == []
+    assert reader.runs(unit=later.unit) == [later]
     assert [found.id for found in reader.labels(run="r1")] == ["b"]
 
 
