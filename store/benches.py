@@ -172,7 +172,8 @@ def labels(con: duckdb.DuckDBPyConnection, which: WhichLabels) -> list[Label]:
     """Labels, newest first."""
     query = (
         "SELECT body FROM labels WHERE ($label = '' OR id = $label) AND ($device = '' OR device = $device) "
-        "AND ($run = '' OR run = $run) AND at_ns >= $since AND ($withdrawn OR NOT withdrawn) ORDER BY at_ns DESC, id LIMIT $limit"
+        "AND ($run = '' OR run = $run) AND at_ns >= $since AND ($withdrawn OR NOT withdrawn) "
+        "ORDER BY at_ns DESC, id LIMIT $limit"
     )
     bound = {name: getattr(which, name) for name in ("label", "device", "run", "withdrawn", "limit")}
     return [_label(body) for (body,) in con.execute(query, bound | {"since": which.since_ns}).fetchall()]
