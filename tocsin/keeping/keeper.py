@@ -11,12 +11,13 @@ import msgspec
 
 from models.registry.errors import ModelMissingError, RegistryError
 from models.registry.folder import CANDIDATE, CHAMPION, Entry, Registry
+from models.watching.finding import Watch
 from models.watching.reference import NoReferenceError, Reference
 from store.errors import StoreError
 from store.port import Reader, StoreAwayError
 from tocsin.keeping import diary as diaries
 from tocsin.keeping.diary import Diary, Noted, Page, Ringing
-from tocsin.keeping.look import Look, looks, reference_of, told
+from tocsin.keeping.look import WHOLE, Look, devices_of, looks, reference_of, told
 from tocsin.keeping.triggers import Case, reason
 from wire.config import Config, ModelRule
 from wire.messages import Watched
@@ -141,6 +142,10 @@ class Keeper:
                 del ringing[key]
                 self._say(entry, look, stands=False)
             noted.append(note(look, stands=key in ringing))
+        for key in self._no_more(rule.name, set(ringing)):
+            gone = ringing.pop(key)
+            self._put(entry, Look(*key, Watch(), now_ns), stands=False)
+            log.info("%s: model %s watches it no more", gone.device, rule.name)
         return msgspec.structs.replace(
             page,
             ringing=tuple(ringing.values()),
@@ -163,9 +168,16 @@ class Keeper:
 
     def _say(self, entry: Entry, look: Look, *, stands: bool) -> None:
         """Told before it is noted: what a crash comes between is told twice, which changes nothing."""
+        log.warning("%s: model %s version %d: %s", look.device, entry.name, entry.version, told(look.watch))
+        self._put(entry, look, stands=stands)
+
+    def _no_more(self, name: str, keys: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Devices that ring and are watched by another model by now, or by none."""
+        known = {(each.edge, each.device) for each in devices_of(self._config, name, self._reader)} if keys else set()
+        return {key for key in keys if key[1] != WHOLE and key not in known}
+
+    def _put(self, entry: Entry, look: Look, *, stands: bool) -> None:
         worst = look.watch.worst
-        detail = told(look.watch)
-        log.warning("%s: model %s version %d: %s", look.device, entry.name, entry.version, detail)
         name = f"{entry.name}:{entry.version}:{look.edge}:{look.device}:{look.at_ns}:{int(stands)}"
         self._inbox.append(
             Watched(
@@ -178,7 +190,7 @@ class Keeper:
                 value=worst.value if worst else 0.0,
                 limit=worst.limit if worst else 0.0,
                 channel=worst.channel if worst else "",
-                detail=detail,
+                detail=told(look.watch),
                 at_ns=look.at_ns,
             )
         )

@@ -4,11 +4,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.registry.folder import Registry
+from models.registry.folder import CANDIDATE, CHAMPION, Registry
 from models.watching.reference import FILE
 from tests.tocsin.keeping.workshop import DEVICE, EDGE, NAME, Workshop
 from tocsin.keeping.diary import Page, Trained
 from tocsin.keeping.keeper import Keeper
+from tocsin.model_data import sheets
+from tocsin.model_training import Wish, make
 from wire.config import DAY_NS, ModelRule
 from wire.messages import Watched
 
@@ -166,6 +168,38 @@ def test_age_starts_a_training(shop: Workshop, trainings: Trainings) -> None:
     shop.lives(12)
     watcher.turn()
     assert trainings.begun == ["version 1 is older than 2d"]
+
+
+@pytest.mark.parametrize("shop", [{"retrain": ("data",)}], indirect=True)
+def test_a_file_that_holds_something_else_now_starts_a_training_on_it(shop: Workshop, trainings: Trainings) -> None:
+    file = shop.folder / "rows.parquet"
+    shop.store.export(DEVICE, file, form="parquet")
+    wish = Wish(recipe=shop.recipe, name=NAME, at_ns=shop.now_ns)
+    made = make(wish, sheets(file, shop.recipe.columns), shop.registry)
+    assert made.model.entry is not None
+    shop.registry.point(NAME, CHAMPION, made.model.entry.version)
+    shop.registry.drop(NAME, CANDIDATE)
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    assert trainings.begun == []
+    shop.lives(2)
+    shop.store.export(DEVICE, file, form="parquet")
+    watcher.turn()
+    assert trainings.begun == [f"{file} is no longer what version 2 was trained on"]
+    assert trainings.files == (str(file),)
+    file.unlink()
+    shop.lives(2)
+    watcher.turn()
+    assert len(trainings.begun) == 1
+
+
+def test_a_device_that_another_model_watches_by_now_rings_no_more(shop: Workshop, trainings: Trainings) -> None:
+    shop.lives(24, off=widths(shop, "flow", 1.0))
+    keeper(shop, trainings).turn()
+    shop.config = msgspec.structs.replace(shop.config, devices=())
+    shop.lives(2)
+    keeper(shop, trainings).turn()
+    assert [(each.device, each.stands) for each in told(shop)] == [(DEVICE, True), (DEVICE, False)]
 
 
 @pytest.mark.parametrize("shop", [{"retrain": ("labels",), "new_labels": 2}], indirect=True)
