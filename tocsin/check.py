@@ -31,7 +31,7 @@ def check(path: Path, *, environ: Mapping[str, str] = os.environ) -> list[Proble
     """
     try:
         loaded = checked(path, environ=environ)
-        load(path, checks=(lambda _: list(_models(loaded)),))
+        load(path, checks=(lambda _: [*_models(loaded), *_recipes(loaded)],))
     except SettingsError as error:
         return list(error.problems)
     return []
@@ -116,6 +116,21 @@ def _models(loaded: Loaded) -> Iterator[Problem]:
         if name in missing:
             instead = "the self-learning detector watches" if key.startswith("devices") else "data is collected"
             yield Problem(key=key, what=f"{missing[name]}; until there is such a model {instead}")
+
+
+def _recipes(loaded: Loaded) -> Iterator[Problem]:
+    """What models would be trained anew by; a box runs without it, and no training would ever come to an end."""
+    if find_spec("numpy") is None:  # as for conditions
+        return
+    from models.recipe import RecipeError  # noqa: PLC0415
+    from models.recipe import load as recipe  # noqa: PLC0415
+
+    for place, rule in enumerate(loaded.config.models):
+        beside = loaded.path(rule.recipe)
+        try:
+            recipe(beside if beside.is_file() else rule.recipe)
+        except RecipeError as error:
+            yield Problem(key=f"models[{place}].recipe", what=str(error))
 
 
 def _console(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -67,6 +67,15 @@ def test_a_look_at_a_stopped_box_names_what_drifts(config: Path) -> None:
     assert told["looked"][0]["stands"]
 
 
+def test_a_recipe_that_is_not_there_is_told_of_before_a_training_would_miss_it(config: Path, tmp_path: Path) -> None:
+    text = config.read_text().replace("pump.toml", "pumps.toml")
+    wrong = tmp_path / "tocsin.toml"
+    wrong.write_text(text.replace("folder:models", f"folder:{config.parent / 'models'}"))
+    (problem,) = check(wrong)
+    assert problem.key == "models[0].recipe"
+    assert "no recipe 'pumps.toml'" in problem.what
+
+
 def test_what_is_not_kept_or_not_there_is_refused_with_what_would_help(config: Path) -> None:
     found = tocsin("models", "retrain", "mill", "-c", config)
     assert found.exit_code == 2
