@@ -117,18 +117,18 @@ def _labels(case: Case) -> Reason:
 def _data(case: Case) -> Reason:
     """Of a model that was trained on files; what else the store holds of a stretch is told by labels and drift."""
     files = [each for each in case.entry.manifest.facts.data.sources if not each.device and not each.procedure]
-    changed = [each.name for each in files if _changed(each)]
+    changed = [each.name for each in files if _changed(each, case.entry.manifest.facts.made_at_ns)]
     if not changed:
         return NOTHING
     why = f"{changed[0]} is no longer what version {case.entry.version} was trained on"
     return Reason(why=why, files=tuple(each.name for each in files))
 
 
-def _changed(source: Source) -> bool:
-    """Whether a file holds something else now; one that is gone, damaged or too large tells nothing."""
+def _changed(source: Source, made_ns: int) -> bool:
+    """Whether a file that was written since holds something else; one that is gone, damaged or too large does not."""
     file = Path(source.name)
     try:
-        if not file.is_file() or file.stat().st_size > MOST_BYTES:
+        if not file.is_file() or file.stat().st_size > MOST_BYTES or file.stat().st_ctime_ns < made_ns:
             return False
         return sha256(unpacked(file)).hexdigest() != source.sha256
     except (OSError, ReadingError):
