@@ -164,7 +164,7 @@ def _expected(scored: Scored, index: int, rule: str) -> Mapping[str, str]:
     outlook = [float(value) for value in scored.outlook[index]]
     if rule == "life":
         return dict(zip(("life", "low", "high"), map(quantity, outlook), strict=True))
-    return {"probability": quantity(outlook[-1])}
+    return {"probability": quantity(outlook[1])}  # of two classes: only they ring
 
 
 def _late(each: Visit, findings: list[str], device: Device, draft: Draft) -> None:

@@ -24,7 +24,6 @@ CUTS = (0, 199, 398, 596, 795, 993)
 ENDS = (44, 89, 133, 177, 222, 266, 310, 354, 399, 443)
 FOLDS, REPEATS = 5, 5
 SEEDS = (0, 1, 2)
-EARLY = {"steps": 10, "share": 0.1, "rate": 0.03, "leaves": 4}
 
 
 class Called(msgspec.Struct, frozen=True):
@@ -47,8 +46,7 @@ def results() -> list[Result]:
         *_lines("in time order", units, ordered, target=0.70, reference=(0.671, 0.088)),
         *_lines("in disguise, in time order", units, [_ordered(whole, other)], target=0.70, reference=(None, None)),
         *_shuffled(whole, units),
-        *early_lines("secom", units, _ordered(recipe, units)),
-        *early_lines("early", units, _ordered(by_early(recipe), units)),
+        *early_lines(units, _ordered(recipe, units)),
     ]
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lines[0] = msgspec.structs.replace(lines[0], seconds=seconds, peak_mb=peak_mb)
@@ -155,9 +153,9 @@ def _shuffled(recipe: Recipe, units: Table) -> list[Result]:
     ]  # fmt: skip
 
 
-def early_lines(recipe: str, units: Table, run: Called) -> list[Result]:
+def early_lines(units: Table, run: Called) -> list[Result]:
     """After each step in time order: ranks, and the time saved so far where the first score over its limit stops."""
-    protocol = "early call, in time order" if recipe == "secom" else f"early call by {recipe!r}, in time order"
+    protocol, recipe = "early call, in time order", "secom"
     truth: Bools = units.labels()[CUTS[1] :] == 1
     over: Bools = run.score >= 1.0
     lines = []
@@ -182,7 +180,7 @@ def early_lines(recipe: str, units: Table, run: Called) -> list[Result]:
     return lines + [
         Result(
             set="secom", protocol=protocol, metric=metric, value=value, target=target, low=least, high=most,
-            higher=False, limit_from="held-out blocks of training units", recipe=recipe,
+            higher=target is None, limit_from="held-out blocks of training units", recipe=recipe,
         )
         for metric, value, target, least, most in told
     ]  # fmt: skip
@@ -198,8 +196,3 @@ def _afterwards(run: Called, truth: Bools) -> Bools:
     """Who would be stopped by the one limit that exactly 2 % of the judged passing units pass: none can be set so."""
     highest = np.sort(run.score[~truth].max(axis=1))
     return np.asarray(run.score > highest[int(np.ceil(0.98 * len(highest))) - 1])
-
-
-def by_early(recipe: Recipe) -> Recipe:
-    """The recipe with the estimator of test benches instead of its own."""
-    return changed(recipe, {"estimator": {"kind": "early", **EARLY}, "normalise": {"kind": "none"}})
