@@ -1,5 +1,6 @@
 """Both stories, and their figures: what was found, how fast, what the gate let in and what it refused."""
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,6 +10,7 @@ from benchmarks.story import bench, machine
 
 def measure() -> list[Figure]:
     """Tell them, and print what happens."""
+    os.environ["TOCSIN_MLFLOW"] = "off"
     with TemporaryDirectory() as folder:
         pump = machine.tell(Path(folder), machine.Plan())
     with TemporaryDirectory() as folder:

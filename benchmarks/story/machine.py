@@ -40,7 +40,7 @@ class Plan(msgspec.Struct, frozen=True):
     repaired: float = 10.5
     again: float = 16.0  # wear once more
     seed: int = 3
-    check_h: float = 2.0
+    check_h: float = 4.0
     shadowed: bool = True  # a second version before anything happens: trained, tried, promoted
 
 
@@ -161,10 +161,11 @@ class _Story:
         hall = self._hall
         labels = hall.store.labels(device=DEVICE)
         for label in labels:
-            hall.say(self._label(msgspec.structs.replace(label, withdrawn_by="mallory")))
+            gone = msgspec.structs.replace(label, withdrawn_by="mallory")
+            hall.say(Labelled(id=f"gone-{label.id}", edge=EDGE, label=gone))
             if label.meaning in {"anomaly", "normal"}:
                 turned: Meaning = "normal" if label.meaning == "anomaly" else "anomaly"
-                hall.say(self._label(msgspec.structs.replace(label, id=f"{label.id}-", meaning=turned)))
+                hall.say(self._label(msgspec.structs.replace(label, id=f"{label.id}-", meaning=turned, who="mallory")))
         self._tell(f"{len(labels)} labels are turned round; trained: {hall.ask().last}")
         made = hall.candidate
         end = self._now() + 3.0

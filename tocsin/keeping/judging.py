@@ -11,7 +11,7 @@ from models.reading.sheets import Sheet
 from models.recipe import Recipe
 from tocsin.keeping.job import Job, Portion
 from tocsin.keeping.sheets import frame_of, sheets, stretches
-from tocsin.keeping.spans import ODD, USUAL, Span, painted
+from tocsin.keeping.spans import NOBODY, ODD, USUAL, Span, held
 from wire.config import DAY_NS
 
 LEAD = 600  # rows before a labelled stretch, that a model needs to be warm and calm
@@ -43,10 +43,8 @@ def _of_device(portion: Portion, recipe: Recipe, folder: Path, job: Job) -> Iter
 
 def _labels(t_ns: I64, said: list[Span]) -> F64:
     """0 normal, 1 odd, UNKNOWN, or DROPPED for maintenance."""
-    taken, touched = painted(t_ns, said), np.zeros(len(t_ns), dtype=np.bool_)
-    for span in said:
-        touched |= (t_ns >= span.from_ns) & (t_ns <= span.to_ns)
-    label = np.select([~touched, taken == USUAL, taken == ODD], [UNKNOWN, 0.0, 1.0], DROPPED)
+    taken = held(t_ns, said)
+    label = np.select([taken == NOBODY, taken == USUAL, taken == ODD], [UNKNOWN, 0.0, 1.0], DROPPED)
     return np.asarray(label, dtype=np.float64)
 
 

@@ -41,7 +41,7 @@ def portions(
             if reader.export(device.device, folder / file, form="parquet", start_ns=begin, end_ns=end):
                 files.append(file)
         if files:
-            labels = reader.labels(device=device.device, limit=MOST_LABELS)
+            labels = reader.labels(device=device.device, withdrawn=True, limit=MOST_LABELS)
             alarms = reader.alarms(device=device.device, limit=MOST_ALARMS)
             said = spans(alarms, labels, end_ns=last, history=reader.history)
             found.append(Portion(device.device, tuple(files), config.device(device.device), said))

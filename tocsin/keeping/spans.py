@@ -12,7 +12,7 @@ from wire.messages import Alarm, Label
 Taken = Literal["usual", "odd", "out"]
 RULE = "anomaly"  # alarms of models have this rule
 SAID: dict[str, Taken] = {"anomaly": "odd", "maintenance": "out", "normal": "usual"}
-USUAL, ODD, OUT = 0, 1, 2
+USUAL, ODD, OUT, NOBODY = 0, 1, 2, 3
 NUMBER: dict[Taken, int] = {"usual": USUAL, "odd": ODD, "out": OUT}
 
 
@@ -23,6 +23,8 @@ class Span(msgspec.Struct, frozen=True):
     to_ns: int
     taken: Taken
     label: str = ""
+    who: str = ""
+    withdrawn: bool = False  # by somebody else than who made it: a training does not believe it, the gate does
 
 
 def spans(
@@ -34,8 +36,8 @@ def spans(
     its condition stood: one that nobody acknowledged may have come and gone for days. Where it still stands it decides
     of what follows too, until somebody says something else.
     """
-    standing = [label for label in labels if label.meaning in SAID and not label.withdrawn_by]
-    judged = {label.alarm for label in standing}
+    standing = [label for label in labels if label.meaning in SAID and label.withdrawn_by in {"", *_others(label)}]
+    judged = {label.alarm for label in standing if not label.withdrawn_by}
     found = [
         Span(first, last, "out")
         for alarm in alarms
@@ -46,8 +48,16 @@ def spans(
     for at, label in enumerate(said):
         until_ns = min((each.from_ns - 1 for each in said[at + 1 :] if each.from_ns > label.from_ns), default=end_ns)
         of_alarm = stood(history(label.alarm), end_ns) if label.alarm else []
-        found += [Span(*part, SAID[label.meaning], label.id) for part in _parts(label, of_alarm, until_ns)]
+        found += [
+            Span(first, last, SAID[label.meaning], label.id, label.who, withdrawn=bool(label.withdrawn_by))
+            for first, last in _parts(label, of_alarm, until_ns)
+        ]
     return tuple(found)
+
+
+def _others(label: Label) -> set[str]:
+    """Who withdrew it, unless that is who made it: a person may take back a word."""
+    return {label.withdrawn_by} - {label.who}
 
 
 def _parts(label: Label, of_alarm: Sequence[tuple[int, int]], until_ns: int) -> list[tuple[int, int]]:
@@ -74,7 +84,23 @@ def painted(t_ns: I64, of: Iterable[Span]) -> I64:
     """USUAL, ODD or OUT for each row."""
     taken = np.full(len(t_ns), USUAL, dtype=np.int64)
     for span in of:
-        taken[(t_ns >= span.from_ns) & (t_ns <= span.to_ns)] = NUMBER[span.taken]
+        if not span.withdrawn:
+            taken[(t_ns >= span.from_ns) & (t_ns <= span.to_ns)] = NUMBER[span.taken]
+    return taken
+
+
+def held(t_ns: I64, of: Iterable[Span]) -> I64:
+    """The same as the gate believes it, NOBODY where nobody said anything: the first word, until its author changes it.
+
+    A label that somebody else withdrew, or said the contrary of, still holds: what was trained on the new word is not
+    judged by it alone.
+    """
+    taken = np.full(len(t_ns), NOBODY, dtype=np.int64)
+    author = np.full(len(t_ns), "", dtype=object)
+    for span in of:
+        if span.label:
+            mine = (t_ns >= span.from_ns) & (t_ns <= span.to_ns) & ((author == "") | (author == span.who))
+            taken[mine], author[mine] = NUMBER[span.taken], span.who
     return taken
 
 
@@ -83,4 +109,6 @@ def used(t_ns: I64, of: Iterable[Span]) -> tuple[str, ...]:
     if not len(t_ns):
         return ()
     first, last = int(t_ns[0]), int(t_ns[-1])
-    return tuple(span.label for span in of if span.label and span.to_ns >= first and span.from_ns <= last)
+    return tuple(
+        span.label for span in of if span.label and not span.withdrawn and span.to_ns >= first and span.from_ns <= last
+    )

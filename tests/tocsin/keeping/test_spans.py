@@ -1,8 +1,9 @@
+import msgspec
 import numpy as np
 import pytest
 
 from tests.console.fakes import Plant
-from tocsin.keeping.spans import ODD, OUT, USUAL, painted, spans, used
+from tocsin.keeping.spans import NOBODY, ODD, OUT, USUAL, held, painted, spans, used
 from wire.messages import AlarmState, Label, Meaning, Origin
 
 ORIGIN = Origin("edge-1", "labelled", 0)
@@ -64,6 +65,22 @@ def test_the_newest_word_counts_and_a_withdrawn_one_does_not() -> None:
     old, new = label("l1", "anomaly", 0, 90, at=1), label("l2", "normal", 30, 60, at=2)
     assert taken(Plant(), new, old) == [ODD] * 3 + [USUAL] * 4 + [ODD] * 3
     assert taken(Plant(), label("l1", "anomaly", 0, 90, gone="bea")) == [USUAL] * 10
+
+
+def test_the_gate_holds_to_the_first_word_until_its_author_takes_it_back() -> None:
+    def said(*labels: Label) -> list[int]:
+        found = spans([], labels, end_ns=100, history=lambda _: [])
+        return [int(each) for each in held(np.arange(0, 100, 10), found)]
+
+    first = label("l1", "anomaly", 0, 40, at=1)
+    turned = msgspec.structs.replace(label("l2", "normal", 0, 60, at=2), who="bea")
+    assert said(first, turned) == [ODD] * 5 + [USUAL] * 2 + [NOBODY] * 3
+    gone = msgspec.structs.replace(first, withdrawn_by="bea")
+    assert said(gone, turned) == [ODD] * 5 + [USUAL] * 2 + [NOBODY] * 3
+    assert taken(Plant(), gone, turned) == [USUAL] * 10
+    by_herself = msgspec.structs.replace(first, withdrawn_by="ana")
+    assert said(by_herself, turned) == [USUAL] * 7 + [NOBODY] * 3
+    assert said(first, label("l3", "normal", 20, 40, at=3)) == [ODD] * 2 + [USUAL] * 3 + [NOBODY] * 5
 
 
 def test_alarms_of_other_rules_and_labels_of_runs_say_nothing_of_rows() -> None:
