@@ -7,10 +7,15 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Annotated
+from urllib.parse import unquote
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Path, Query
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from dashboards.console.bench import Bench
+from dashboards.console.bench_fields import Name
 from dashboards.console.bench_shapes import EndIn, RunIn, StepIn, StepOut, TakenOut, step_out
 from dashboards.console.problem import Problem
 from dashboards.console.when import moment
@@ -29,13 +34,27 @@ Key = Annotated[
 Wait = Annotated[int, Query(ge=0, le=10_000, description="how long to wait for the advice; without it, go on")]
 
 
+Named = Annotated[Name, Path(description="a slash in it is written %2F")]
+
+
+class _AsWritten(APIRoute):
+    """A path is taken apart as it was written: a %2F is part of a name, and so are `/steps/` and `/end` around it."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        written = scope.get("raw_path", b"").decode("ascii", "replace") or scope["path"]
+        match, found = super().matches({**scope, "path": written})
+        if "path_params" in found:
+            found["path_params"] = {name: unquote(value) for name, value in found["path_params"].items()}
+        return match, found
+
+
 def router(bench: Bench | None, *, clock_s: Callable[[], float] = time.monotonic) -> APIRouter:
     """Routes that take runs; without a bench each says where runs are taken."""
-    routes = APIRouter(tags=["test benches"])
+    routes = APIRouter(tags=["test benches"], route_class=_AsWritten)
 
     # A name may hold slashes, so what is longer stands first.
     @routes.post("/runs/{run:path}/steps/{step:path}")
-    def step(run: str, step: str, body: StepIn, wait_ms: Wait = WAIT_MS, key: Key = "") -> StepOut:
+    def step(run: Named, step: Named, body: StepIn, wait_ms: Wait = WAIT_MS, key: Key = "") -> StepOut:
         """A step is over: what was measured in it. Answers with the advice: `stop`, or go on."""
         begun_s, events = clock_s(), _step(run, step, body)
         with ExitStack() as stack:
@@ -45,7 +64,7 @@ def router(bench: Bench | None, *, clock_s: Callable[[], float] = time.monotonic
         return step_out(run, step, advice)
 
     @routes.post("/runs/{run:path}/end", status_code=202)
-    def end(run: str, body: EndIn, key: Key = "") -> TakenOut:
+    def end(run: Named, body: EndIn, key: Key = "") -> TakenOut:
         """A run is over, with its outcome."""
         ended = RunEnded(run, body.outcome, t_ns=moment(body.time, "time", 0), station=body.station, source=SOURCE)
         _keep(_there(bench), [ended], f"{key}\0{run}\0end" if key else "")
@@ -76,7 +95,7 @@ def _step(run: str, step: str, body: StepIn) -> list[RunEvent]:
             run=run,
             step=step,
             name=one.name,
-            value=one.value if isinstance(one.value, str | bool) else float(one.value),
+            value=one.value,
             uom=one.uom,
             low=one.low,
             high=one.high,

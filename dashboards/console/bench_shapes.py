@@ -2,25 +2,34 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from dashboards.console.bench_fields import Name, Number, Time, Value, Word
 from dashboards.console.label_shapes import LabelOut, label_out
 from dashboards.console.moments import iso
 from dashboards.console.shapes import finite
 from wire.answer import answer, is_silent
 from wire.messages import Advice, Label, Run
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Word = Annotated[str, Field(max_length=200)]
-Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Limit = Annotated[float, Field(allow_inf_nan=False)]
-Number = Annotated[StrictInt | StrictFloat, Field(allow_inf_nan=False)]
-Text = Annotated[StrictStr, Field(max_length=2000)]
-Time = Annotated[Word, Field(description="ISO 8601 or ns since 1970; default: when it comes")]
+Seconds = Annotated[Number, Field(ge=0, le=1e9)]
 MEASUREMENTS = 1000  # in one step
+_ALSO_SAID = frozenset({"event", "run", "step"})  # by a bench that sends what it says over MQTT: the path says it here
 
 
-class RunIn(BaseModel):
+class Said(BaseModel):
+    """What a bench says; a field that is not known is refused, since what it holds would be lost without a word."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, said: object) -> object:
+        if not isinstance(said, dict):
+            return said
+        return {name: value for name, value in said.items() if name not in _ALSO_SAID or name in cls.model_fields}
+
+
+class RunIn(Said):
     """A unit begins a procedure on a station."""
 
     run: Name = Field(description="a name that no other run of this edge has")
@@ -34,17 +43,17 @@ class RunIn(BaseModel):
     time: Time = ""
 
 
-class MeasurementIn(BaseModel):
+class MeasurementIn(Said):
     """One measurement, with its limits where it has any."""
 
     name: Name
-    value: StrictBool | Number | Text
+    value: Value = Field(description="a finite number, true or false, or a text")
     uom: Word = ""
-    low: Limit | None = None
-    high: Limit | None = None
+    low: Number | None = None
+    high: Number | None = None
 
 
-class StepIn(BaseModel):
+class StepIn(Said):
     """A step is over: what was measured in it, and how long it took."""
 
     measurements: list[MeasurementIn] = Field(default=[], max_length=MEASUREMENTS)
@@ -53,7 +62,7 @@ class StepIn(BaseModel):
     time: Time = ""
 
 
-class EndIn(BaseModel):
+class EndIn(Said):
     """A run is over."""
 
     outcome: Literal["pass", "fail", "aborted"]

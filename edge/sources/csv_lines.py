@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from edge.sources.columns import Columns, columns
 from edge.sources.numbers import are_names
-from edge.sources.parsed import MAX_NAME, MAX_NUMBERS, NOT_TEXT, Header, Outcome, Unread
+from edge.sources.parsed import MAX_NUMBERS, NOT_TEXT, Header, Outcome, Unread
+from wire.names import MAX_NAME
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 

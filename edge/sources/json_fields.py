@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite, isnan, nan
 
 from edge.sources.json_text import NO_OBJECT, TOO_DEEP, TWICE, decoded, repeats
-from edge.sources.parsed import BAD_NAME, MAX_NUMBERS, Outcome, Parsed, Unread, is_name
+from edge.sources.parsed import MAX_NUMBERS, Outcome, Parsed, Unread
 from edge.sources.times import nanoseconds
+from wire.names import BAD_NAME, is_name
 
 MAX_DEPTH = 32
 _KEY = re.compile(rb'"[ \t\r\n]*:')

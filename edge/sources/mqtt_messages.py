@@ -7,8 +7,9 @@ from edge.sources.line_reader import MAX_TEXT, Harvest
 from edge.sources.lines import HEAD_BYTES
 from edge.sources.mqtt_topics import Place, TopicPattern
 from edge.sources.numbers import number
-from edge.sources.parsed import BAD_NAME, MAX_NAME, Outcome, Parsed, Unread, is_name
+from edge.sources.parsed import Outcome, Parsed, Unread
 from wire.messages import Event, Refused, Text
+from wire.names import BAD_NAME, MAX_NAME, is_name
 from wire.ports import Row
 
 MAX_PAYLOAD = 1 << 20

@@ -4,10 +4,11 @@ from edge.sources.json_text import decoded
 from edge.sources.line_reader import Harvest
 from edge.sources.lines import HEAD_BYTES
 from edge.sources.mqtt_topics import StationPattern
-from edge.sources.parsed import BAD_NAME, MAX_NAME, Told, Unread, is_name
+from edge.sources.parsed import Told, Unread
 from edge.sources.run_events import RunEvents
 from wire.config import MqttSource as Settings
 from wire.messages import Refused
+from wire.names import BAD_NAME, MAX_NAME, is_name
 
 MAX_PAYLOAD = 1 << 20
 _NO_EVENT = Unread(reason='a JSON object without "event" and "run"')

@@ -1,7 +1,5 @@
 """What a line or a payload turns out to be: numbers, a header, or unread with a reason."""
 
-import re
-from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -9,22 +7,7 @@ import msgspec
 from wire.messages import RunEvent
 
 MAX_NUMBERS = 1024  # of one row; more is a file that lost its way, not a device
-MAX_NAME = 200  # characters of a device's or channel's name
-BAD_NAME = f"a name is empty, over {MAX_NAME} characters, or holds control characters"
 NOT_TEXT = "not text: wrong baud rate or line noise?"
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-def is_name(text: str) -> bool:
-    """Whether a person can read this as the name of a device or channel, on a page and on a terminal."""
-    return 0 < len(text) <= MAX_NAME and _is_readable(text)
-
-
-@lru_cache(maxsize=4096)  # the same few names come with every reading
-def _is_readable(text: str) -> bool:
-    return not text.isspace() and not _CONTROL.search(text)
 
 
 class Parsed(msgspec.Struct, frozen=True):

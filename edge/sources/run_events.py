@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from math import isfinite
 
 from edge.sources.json_text import TWICE, decoded, repeats
-from edge.sources.parsed import BAD_NAME, MAX_NUMBERS, Told, Unread, is_name
+from edge.sources.parsed import MAX_NUMBERS, Told, Unread
 from edge.sources.times import nanoseconds
 from wire.messages import Measured, RunEnded, RunEvent, RunStarted, StepEnded
+from wire.names import BAD_NAME, is_name
 
 MAX_VALUE = 4096  # characters of a measured text
 

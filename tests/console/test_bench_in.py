@@ -66,6 +66,32 @@ def test_a_bench_does_not_learn_what_is_thought_where_that_is_withheld(
     )
 
 
+def test_names_may_hold_whatever_paths_are_made_of(bench: httpx.Client, ways: BenchWays) -> None:
+    assert bench.post("/runs/a%2Fsteps%2Fb/steps/c%2Fsteps%2Fd", json={}).json()["step"] == "c/steps/d"
+    bench.post("/runs/a%2Fsteps%2Fb/end", json={"outcome": "pass"})
+    bench.post("/runs/a/b/steps/c", json={})  # what nobody wrote otherwise
+    assert ways.events == [
+        StepEnded("a/steps/b", "c/steps/d", source="http"),
+        RunEnded("a/steps/b", "pass", source="http"),
+        StepEnded("a/b", "c", source="http"),
+    ]
+
+
+def test_a_bench_may_say_over_http_what_it_says_over_mqtt(bench: httpx.Client, ways: BenchWays) -> None:
+    bench.post(
+        "/runs", json={"event": "run-started", **RUN, "unit": 7, "version": 3, "time": 1_795_662_551_229_648_602}
+    )
+    bench.post("/runs/r1/steps/S1", json={"event": "step", "run": "r1", "step": "S1", "station": "press"})
+    bench.post("/runs/r1/end", json={"event": "run-ended", "run": "r1", "outcome": "pass"})
+    started, ended, over = ways.events
+    assert isinstance(started, RunStarted)
+    assert (started.unit, started.version, started.t_ns) == ("7", "3", 1_795_662_551_229_648_602)
+    assert (ended, over) == (
+        StepEnded("r1", "S1", station="press", source="http"),
+        RunEnded("r1", "pass", source="http"),
+    )
+
+
 def test_no_answer_in_time_means_go_on(bench: httpx.Client, ways: BenchWays) -> None:
     ways.calls = lambda _: None
     answer = bench.post("/runs/r1/steps/S2?wait_ms=1", json={})
@@ -91,7 +117,17 @@ def test_the_same_key_names_the_same_delivery(bench: httpx.Client, ways: BenchWa
         ("/runs/r1/end", {"outcome": "maybe"}, "outcome"),
         ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": [1]}]}, "value"),
         ("/runs/r1/steps/S1", {"measurements": [{"name": "x" * 201, "value": 1}]}, "name"),
+        ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": 10**400}]}, "value: Value error, not a finite"),
+        ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": 1, "high": 10**400}]}, "high"),
+        ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": "y" * 2001}]}, "value"),
+        ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": 1, "unit": "V"}]}, "unit"),
+        ("/runs/r1/steps/S1", {"measurement": [{"name": "x", "value": 1}]}, "measurement"),
         ("/runs/r1/steps/S1", {"duration_s": -1}, "duration_s"),
+        ("/runs/r1/steps/S1", {"duration_s": 10**400}, "duration_s"),
+        ("/runs", RUN | {"run": "r\x00\x1b[2J"}, "control characters"),
+        ("/runs", RUN | {"unit": "   "}, "unit"),
+        ("/runs/r%1B1/steps/S1", {}, "control characters"),
+        ("/runs/r1/steps/" + "S" * 201, {}, "200"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_by_name(

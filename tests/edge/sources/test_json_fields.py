@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.sources.json_fields import JsonFields
-from edge.sources.parsed import BAD_NAME, NOT_TEXT, Header, Outcome, Parsed, Unread
+from edge.sources.parsed import NOT_TEXT, Header, Outcome, Parsed, Unread
+from wire.names import BAD_NAME
 
 
 def read(text: str, *, fields: dict[str, str] | None = None, time_field: str = "") -> Outcome:
