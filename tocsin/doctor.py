@@ -85,7 +85,8 @@ def _broker(url: str) -> Finding:
 def _models(loaded: Loaded) -> Iterator[Finding]:
     if find_spec("numpy") is None:  # an edge alone scores nothing
         return
-    from tocsin.shelf import champions  # noqa: PLC0415 -- see above
+    from stream.detectors import models_named  # noqa: PLC0415 -- see above
+    from tocsin.shelf import champions  # noqa: PLC0415
 
     models = champions(loaded)
     for name, model in models.found.items():
@@ -94,8 +95,11 @@ def _models(loaded: Loaded) -> Iterator[Finding]:
         much = kept > len(model.channels) * MOST_KEPT
         why = ", written with every batch: shorten the windows of its features, or fade instead" if much else ""
         yield Finding("model", much, said + why)
+    named = models_named(loaded.config)
     for name, why in models.missing.items():
-        yield bad("model", f"{name}: {why}; the self-learning detector watches instead")
+        is_device = named.get(name, "devices").startswith("devices")
+        instead = "the self-learning detector watches" if is_device else "runs are kept, and no one calls them early"
+        yield bad("model", f"{name}: {why}; until there is such a model {instead}")
 
 
 def _disk(loaded: Loaded) -> Iterator[Finding]:

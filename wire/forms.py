@@ -9,6 +9,7 @@ _USB = re.compile(r"usb:[0-9A-Fa-f]{4}:[0-9A-Fa-f]{4}(?:/.+)?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+):(?P<port>[0-9]{1,5})")
 _BRACES = re.compile(r"\{([^{}]*)\}")
+_MODEL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 SCHEMES: Mapping[str, Mapping[str, str]] = {  # key of the config -> scheme -> how it is written
     "bus": {"local": "local:data/log.sqlite", "kafka": "kafka://HOST:9092"},
     "store": {"duckdb": "duckdb:data/tocsin.duckdb", "influxdb": "influxdb://HOST:8086/BUCKET", "influxdbs": ""},
@@ -118,6 +119,20 @@ def topic_pattern(text: str) -> str:
         wanted = 'expected {device} once and {channel} at most once, as in "plant/{device}/{channel}"'
         return f"{wanted}, got {_quoted(text)}"
     return ""
+
+
+def station_pattern(text: str) -> str:
+    """How a topic names its station; an empty one fits no topic."""
+    if not text or (_BRACES.findall(text) == ["station"] and not set(text) & {"+", "#"}):
+        return ""
+    return f'expected {{station}} once and no + or #, as in "plant/{{station}}/run", got {_quoted(text)}'
+
+
+def model(text: str) -> str:
+    """The name of a model, which is that of a folder, too."""
+    if _MODEL.fullmatch(text):
+        return ""
+    return f'expected letters, digits, ".", "_" and "-", not "." first, got {_quoted(text)}'
 
 
 def _without_secret(text: str) -> str:

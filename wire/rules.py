@@ -12,11 +12,14 @@ from wire.config import (
     Channel,
     Config,
     Console,
+    Costs,
     DeviceRule,
     EdgeSettings,
     HostSource,
     Limits,
+    ModelRule,
     MqttSource,
+    Procedure,
     ReplaySource,
     SerialSource,
     source_names,
@@ -47,7 +50,7 @@ def each(field: str, judge: Callable[[str], str], *, once: bool = True) -> Rule:
     """Every entry of a list or name of a table must have a form, and stand there once."""
 
     def judged(struct: msgspec.Struct) -> Found:
-        entries: Sequence[str] = tuple(getattr(struct, field))
+        entries: Sequence[str] = tuple(getattr(struct, field) or ())
         for place, entry in enumerate(entries):
             where = f"{field}[{place}]"
             if what := judge(entry):
@@ -141,6 +144,13 @@ def _keys(rule: DeviceRule) -> Found:
             yield "channels", what
 
 
+def _trained(config: Config) -> Found:
+    names = [rule.name for rule in config.models]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            yield f"models[{place}].name", f'"{name}" stands here twice: say how it is kept good once'
+
+
 def _rule(fields: Sequence[str], judge: Callable[..., Found]) -> Rule:
     return Rule(tuple(fields), judge)
 
@@ -158,6 +168,8 @@ RULES: Mapping[type, Sequence[Rule]] = {
         form("name", forms.name, optional=True),
         form("url", forms.broker),
         form("pattern", forms.topic_pattern),
+        form("run_pattern", forms.station_pattern),
+        form("advice_pattern", forms.station_pattern),
         form("username_env", forms.variable),
         form("password_env", forms.variable),
         each("topics", forms.topic_filter),
@@ -176,10 +188,14 @@ RULES: Mapping[type, Sequence[Rule]] = {
     Limits: (_rule(("LL", "L", "H", "HH"), _order), _rule(("LL", "L", "H", "HH", "deadband"), _deadband)),
     Channel: (_rule(("low", "high"), _range), _rule(("low", "high", "limits"), _possible)),
     DeviceRule: (form("match", forms.name), form("model", forms.name), _rule(("channels",), _keys)),
+    Costs: (form("currency", forms.name),),
+    Procedure: (form("match", forms.name), form("model", forms.name), each("steps", forms.name)),
+    ModelRule: (form("name", forms.model), form("recipe", forms.name)),
     Console: (form("listen", forms.address),),
     Config: (
         form("site", forms.name),
         *(form(kind, partial(forms.located, kind)) for kind in forms.SCHEMES),
         _rule(("edge", "bus"), _inputs),
+        _rule(("models",), _trained),
     ),
 }

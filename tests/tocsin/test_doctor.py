@@ -173,6 +173,16 @@ def test_a_store_of_somebody_else_is_a_finding(tmp_path: Path) -> None:
     assert "is no Tocsin store" in found["store"][1]
 
 
+@pytest.mark.parametrize(
+    ("named", "instead"),
+    [("devices", "the self-learning detector watches"), ("procedures", "runs are kept, and no one calls them early")],
+)
+def test_a_model_that_is_not_there_is_a_finding(tmp_path: Path, named: str, instead: str) -> None:
+    code, found = doctor(write(tmp_path, f'{QUIET}\n[[{named}]]\nmatch = "*"\nmodel = "early"\n'))
+    assert (code, found["model"][0]) == (1, False)
+    assert found["model"][1].endswith(instead)
+
+
 def test_a_config_that_is_wrong_ends_the_examination(tmp_path: Path) -> None:
     (tmp_path / "tocsin.toml").write_text("site = 1\n")
     code, found = doctor(tmp_path / "tocsin.toml")

@@ -90,6 +90,9 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
     assert load(path).config == config(HOST)
 
 
+MODEL = '[[models]]\nname = "pump"\nrecipe = "bench"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -132,6 +135,21 @@ def test_a_byte_order_mark_is_no_problem(tmp_path: Path) -> None:
         ('[edge.sources]\ntype = "host"', "edge.sources: expected a list, got a table: write [[edge.sources]]"),
         ('edge = "a"', 'tocsin.toml:1: edge: expected a table, got "a"'),
         (HOST + "[[console]]", "console: expected a table, got a list: write [console] once"),
+        (MQTT + 'run_pattern = "plant/{device}/run"', "edge.sources[0].run_pattern: expected {station} once and no"),
+        (MQTT + 'advice_pattern = "plant/+/{station}"', "edge.sources[0].advice_pattern: expected {station} once"),
+        (HOST + '[[procedures]]\nmatch = ""', "procedures[0].match: expected a name of 1 to 200"),
+        (HOST + '[[procedures]]\nmatch = "p"\nmodel = ""', "procedures[0].model: expected a name of 1 to 200"),
+        (
+            HOST + '[[procedures]]\nmatch = "p"\nsteps = ["A", "B", "A"]',
+            'procedures[0].steps[2]: "A" stands here twice',
+        ),
+        (HOST + '[[procedures]]\nmatch = "p"\nsteps = [""]', "procedures[0].steps[0]: expected a name of 1 to 200"),
+        (
+            HOST + '[[procedures]]\nmatch = "p"\ncosts = { currency = "" }',
+            "procedures[0].costs.currency: expected a name",
+        ),
+        (HOST + MODEL.replace("pump", "../x"), 'models[0].name: expected letters, digits, ".", "_" and "-"'),
+        (HOST + MODEL + MODEL, 'models[1].name: "pump" stands here twice'),
         (MQTT + 'url = "localhost"', 'edge.sources[0].url: expected "mqtt://HOST:PORT"'),
         (MQTT + 'url = "mqtt://h:99999"', 'edge.sources[0].url: expected "mqtt://HOST:PORT"'),
         (MQTT + "version = 5", 'edge.sources[0].version: expected one of "3.1.1", "5", "auto", got 5'),
