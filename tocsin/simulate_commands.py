@@ -21,7 +21,19 @@ FAULTS = click.option(
 FOR = click.option("--for", "for_s", type=Duration(), default=None, help="End after this long.")
 
 
-@click.group()
+class _Kinds(click.Group):
+    """Says which machines there are where another is asked for."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The machine that is meant."""
+        if args and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"{args[0]!r} is not one of {', '.join(map(repr, self.list_commands(ctx)))}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Kinds)
 @FAULTS
 def simulate() -> None:
     """Be a machine or a test bench: speak on a serial line, over MQTT or to stdout.

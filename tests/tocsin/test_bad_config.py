@@ -196,7 +196,7 @@ def test_a_command_with_a_wrong_config_ends_with_2_and_its_name(
         ("simulate pump --every=0s", "--every must be more than 0"),
         ("simulate pump --to=nowhere", '--to must be "stdout", "serial:PATH" or "mqtt://HOST:PORT"'),
         ("simulate pump --fault=none", "there is no fault 'none'; there are bearing-wear"),
-        ("simulate lathe", "is not one of 'pump', 'spindle'"),
+        ("simulate lathe", "'lathe' is not one of 'bench', 'pump', 'spindle'"),
         ("demo --for=soon", "expected a duration such as"),
         ("demo --listen=here --for=1s", "console.listen"),
         ("init -c DIR/none/tocsin.toml", "cannot be written: No such file or directory"),
