@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
-from scipy.special import betaincinv
+import numpy as np
+from scipy.special import betaincinv, betaln, gammaln
 
 from wire.config import Costs
 from wire.messages import Run, Step
@@ -72,9 +73,7 @@ def savings(runs: Sequence[Run], costs: Costs) -> Savings:
     wrong = rate(sum(run.state == "pass" for run in would), len(would))
     saved_s = sum(run.saved_s or 0.0 for run in followed)
     would_s = sum(run.saved_s or 0.0 for run in would)
-    missed = None
-    if wrong.value is not None:
-        missed = Amount(*(len(followed) * share for share in (wrong.value, wrong.low, wrong.high)))
+    missed = among(len(followed), wrong) if wrong.of else None
     good = [run for run in judged if run.state == "pass"]
     return Savings(
         runs=len(runs),
@@ -105,6 +104,23 @@ def rate(count: int, of: int) -> Rate:
     low = float(betaincinv(count, of - count + 1, tail)) if count else 0.0
     high = float(betaincinv(count + 1, of - count, 1 - tail)) if count < of else 1.0
     return Rate(count, of, count / of if of else None, low, high)
+
+
+def among(stops: int, wrong: Rate) -> Amount:
+    """How many of so many stops were wrong, where of others so many were.
+
+    The interval is that of the number itself, which varies also where the rate is known well: the beta-binomial
+    distribution after Jeffreys' prior.
+
+    >>> among(10, rate(4, 40))
+    Amount(value=1.0, low=0.0, high=4.0)
+    """
+    value = stops * wrong.count / wrong.of
+    hits, a, b = np.arange(stops + 1), wrong.count + 0.5, wrong.of - wrong.count + 0.5
+    ways = gammaln(stops + 1) - gammaln(hits + 1) - gammaln(stops - hits + 1)
+    below = np.cumsum(np.exp(ways + betaln(hits + a, stops - hits + b) - betaln(a, b)))
+    low, high = (min(stops, int(np.searchsorted(below, share))) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return Amount(value, min(value, float(low)), max(value, float(high)))
 
 
 def _last(run: Run) -> str:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from models.runs.savings import rate, savings
+from models.runs.savings import among, rate, savings
 from tests.store.benches import over, run
 from wire.config import Costs
 from wire.messages import Run, Step
@@ -86,3 +86,14 @@ def test_the_estimate_from_control_runs_meets_the_truth_of_a_long_time() -> None
 def test_an_interval_holds_what_was_counted(count: int, of: int) -> None:
     found = rate(count, of)
     assert found.low <= count / of <= found.high
+
+
+def test_the_number_of_wrong_stops_lies_in_its_interval_as_often_as_is_said() -> None:
+    chance, held = random.Random(11), 0
+    for _ in range(400):
+        share = chance.uniform(0.02, 0.3)
+        of, stops = chance.randint(20, 200), chance.randint(1, 60)
+        count, truth = (sum(chance.random() < share for _ in range(runs)) for runs in (of, stops))
+        said = among(stops, rate(count, of))
+        held += said.low <= truth <= said.high
+    assert held >= 0.93 * 400
