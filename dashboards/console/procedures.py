@@ -88,10 +88,11 @@ class Procedures:
 
 
 def standings(reader: Reader, rule_of: Callable[[str], Procedure]) -> Sequence[Standing]:
-    """Every procedure, of its runs among the newest MOST."""
+    """Every procedure, of its runs among the newest MOST; a run whose start was not heard is of none that is known."""
     by_name: dict[str, list[Run]] = {}
     for run in reader.runs(limit=MOST, rows=False):
-        by_name.setdefault(run.procedure, []).append(run)
+        if run.procedure:
+            by_name.setdefault(run.procedure, []).append(run)
     return [_standing(reader, name, some, rule_of(name)) for name, some in sorted(by_name.items())]
 
 

@@ -90,7 +90,8 @@ def switch(desk: Desk, procedure: str, *, on: bool, who: str, why: str = "") -> 
     """Turn the advice of a procedure on or off at each edge that has it; durable when it returns. Raises Problem."""
     if not who.strip():
         raise Problem(422, "An action needs a name.", remedy='Send {"on": true, "who": "your name"}.')
-    edges = sorted({run.edge for run in desk.reader.runs(procedure=procedure, limit=EDGES, rows=False)})
+    runs = desk.reader.runs(procedure=procedure, limit=EDGES, rows=False) if procedure else ()
+    edges = sorted({run.edge for run in runs})
     if not edges:
         remedy = "GET /api/v1/procedures lists those of which a run was seen."
         raise Problem(404, f"There is no procedure {procedure!r}.", remedy=remedy)

@@ -93,6 +93,17 @@ def test_advice_is_turned_on_and_off_in_somebodys_name(api: httpx.Client, inbox:
     assert "[[procedures]]" in refused.json()["remedy"]
 
 
+def test_a_run_without_a_start_is_of_no_procedure_that_could_be_advised_on(
+    api: httpx.Client, plant: Plant, inbox: Answering
+) -> None:
+    nameless = over("lost", "pass", procedure="")
+    plant.tested[nameless.edge, nameless.run] = nameless
+    assert "" not in {one["procedure"] for one in api.get("/procedures").json()}
+    assert "lost" in {one["run"] for one in api.get("/runs").json()}
+    assert api.post("/procedures//advice", json={"on": True, "who": "Ada"}).status_code == 404
+    assert inbox.taken == []
+
+
 def test_a_stretch_and_a_run_are_labelled_by_hand_and_the_same_words_are_the_same_label(
     api: httpx.Client, inbox: Answering, plant: Plant
 ) -> None:

@@ -120,7 +120,15 @@ def _live_row(of: Live) -> tuple[object, ...]:
     run, said = of.run, of.advice
     step = f"{said.step} ({said.done} done)" if said is not None else "none yet"
     p_fail = words.chance(said.p_fail, said.low, said.high) if said is not None else "—"
-    return run.station, _named(run), run.procedure, step, p_fail, words.call(said), moment(run.started_ns)
+    return (
+        run.station,
+        _named(run),
+        run.procedure or "no start heard",
+        step,
+        p_fail,
+        words.call(said),
+        moment(run.started_ns),
+    )
 
 
 def _named(run: Run) -> Markup:
@@ -145,14 +153,13 @@ def _ended_row(run: Run) -> tuple[object, ...]:
 
 def shown(known: Procedures, procedure: str) -> Markup:
     """The whole page, or one procedure's part of it; blocking."""
-    standings = known.all()
-    if not standings:
-        return _NONE.format(icon("bench"))
-    mine = [one for one in standings if procedure in {"", one.name}]
-    if not mine:
-        raise Problem(404, f"There is no procedure {procedure!r}.")
+    mine = [one for one in known.all() if procedure in {"", one.name}]
     runs = [run for run in known.ended() if procedure in {"", run.procedure}]
     live = [one for one in known.live() if procedure in {"", one.run.procedure}]
+    if procedure and not mine:
+        raise Problem(404, f"There is no procedure {procedure!r}.")
+    if not (mine or runs or live):
+        return _NONE.format(icon("bench"))
     part = Markup('<section class="panel"><h2>{}</h2>{}</section>')
     now, before = part.format("On the benches now", going(live)), part.format("Ended last", ended(runs))
     return join([procedures(mine), now, before])
