@@ -208,7 +208,7 @@ RULES: Mapping[str, Rule] = {
     "crowded": Rule(
         Priority.MEDIUM,
         "{device}: {what}",
-        "More devices or channels came than can be watched, often from names that change with every message.",
+        "More devices, channels or test runs came than can be watched, often from names that change with each message.",
         "The further ones are stored but not watched.",
         "Check the pattern or the fields of the source.",
         quiet_ns=3600 * NS_PER_S,

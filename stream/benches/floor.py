@@ -47,8 +47,11 @@ class Floor:
         return [name for _, name in sorted(found)]
 
     def too_many(self, newest: str) -> list[str]:
-        """Open runs beyond the bound, the newest not among them."""
-        return [name for name in self.open() if name != newest][: -(MOST_OPEN - 1)]
+        """Open runs beyond the bound, the newest not among them; an alarm says so."""
+        found = [name for name in self.open() if name != newest][: -(MOST_OPEN - 1)]
+        if found:
+            self._crowded(f"more than {MOST_OPEN} test runs are open: the one longest unheard is given up")
+        return found
 
     def forget(self) -> None:
         """Let go of runs that are over and beyond the bound, those longest unheard."""
@@ -112,7 +115,9 @@ class Floor:
             name = min(records, key=lambda name: (records[name].heard_ns, name))
             del records[name]
             self._draft.touched(key(kind, self.at.edge, name))
-            edge = self._draft.edge(self.at.edge)
-            facts = {"what": f"more than {most} {kind}s of test benches: the one longest unheard is forgotten"}
-            self._draft.panel(self.at).raise_(Notice("crowded", "crowded", edge.clock_ns, facts), edge.clock_ns)
-            edge.event("crowded")
+            self._crowded(f"more than {most} {kind}s of test benches: the one longest unheard is forgotten")
+
+    def _crowded(self, what: str) -> None:
+        edge = self._draft.edge(self.at.edge)
+        self._draft.panel(self.at).raise_(Notice("crowded", "crowded", edge.clock_ns, {"what": what}), edge.clock_ns)
+        edge.event("crowded")

@@ -8,7 +8,7 @@ import msgspec
 
 from stream.benches.run import RunRecord
 
-MOST_OPEN = 64  # runs of an edge that are not over; of more, the one longest unheard is given up
+MOST_OPEN = 256  # runs of an edge that are not over; of more, the one longest unheard is given up
 MOST_OVER = 64  # runs of an edge that are over and still remembered; of more, the one longest unheard goes
 MOST_PAST = 1000  # runs of an edge that were forgotten, of which is known that they were; of more, the oldest goes
 MOST_STATIONS = 1000  # of an edge; of more, the one longest unheard goes, and starts anew if it comes again

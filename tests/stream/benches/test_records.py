@@ -45,6 +45,9 @@ def test_of_more_open_runs_than_are_kept_the_one_longest_unheard_is_given_up() -
     given_up = [run for run in hall.runs() if run.state == "broken-off"]
     assert [run.run for run in given_up] == ["r1"]
     assert given_up[0].remarks == ("given up because too many runs were open, and it was the one longest unheard",)
+    assert [alarm.summary for alarm in hall.alarms("crowded")] == [
+        f"edge hall: more than {MOST_OPEN} test runs are open: the one longest unheard is given up"
+    ]
 
 
 def test_of_more_ended_runs_than_are_kept_the_one_longest_unheard_is_forgotten() -> None:
