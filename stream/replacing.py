@@ -32,19 +32,25 @@ def change_model(change: ModelChange, draft: Draft, detectors: Detectors, out: l
 
 
 def _ring(change: ModelChange, reason: str, draft: Draft, out: list[Outcome]) -> None:
-    champion = draft.models.get(change.name, Versions()).champion
-    goes_on = f"version {champion} goes on" if champion else "no version was in force"
     facts = {
         "model": change.name,
         "version": str(change.version),
         "role": change.role,
-        "instead": goes_on,
+        "instead": _instead(change.version, draft.models.get(change.name, Versions())),
         "reason": reason,
     }
     for name in _edges(change.name, draft):
         at_ns = _at_ns(change, name, draft)
         notice = Notice(_rule(change), "model-refused", at_ns, facts, model=change.name, model_version=change.version)
         draft.panel(Occasion(name, origin_of(change, name), out)).raise_(notice, at_ns)
+
+
+def _instead(refused: int, known: Versions) -> str:
+    if not known.champion:
+        return "no version was in force"
+    if known.champion != refused:
+        return f"version {known.champion} goes on"
+    return f"version {known.previous}, which was before it, goes on" if known.previous else "and none was before it"
 
 
 def _edges(model: str, draft: Draft) -> Iterator[str]:

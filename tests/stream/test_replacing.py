@@ -44,6 +44,16 @@ def test_a_change_that_names_its_trouble_rings_with_it_and_is_no_dead_letter() -
     assert not line.state.edges["hall"].alarms["model-refused:wear"].active
 
 
+def test_a_version_in_force_that_can_be_read_no_more_leaves_it_to_the_one_before() -> None:
+    line = _line()
+    line.put(ModelChange("m1", "wear", 1, at_ns=S))
+    line.put(ModelChange("m2", "wear", 1, at_ns=2 * S, trouble="damaged"))
+    assert line.alarms("model-refused")[-1].summary.endswith("not put to work, and none was before it: damaged")
+    line.put(ModelChange("m3", "wear", 2, at_ns=3 * S))
+    line.put(ModelChange("m4", "wear", 2, at_ns=4 * S, trouble="damaged"))
+    assert "version 1, which was before it, goes on" in line.alarms("model-refused")[-1].summary
+
+
 def test_a_candidates_trouble_is_a_matter_of_its_own() -> None:
     line = _line()
     line.put(ModelChange("m1", "wear", 3, at_ns=S, role="candidate", trouble="damaged"))
