@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -39,6 +39,9 @@ CHAMPION, CANDIDATE = "champion", "candidate"
 MOST_TEXT = 16 * 2**20  # bytes of a manifest, a card or a plot
 MOST_PAYLOAD = 128 * 2**20
 MOST_TRIES = 1000
+MOST_VERSION = 2**31 - 1
+
+_aliases = msgspec.json.Decoder(dict[str, Annotated[int, msgspec.Meta(ge=1, le=MOST_VERSION)]])
 
 Files = Mapping[str, bytes] | Callable[[Manifest], Mapping[str, bytes]]
 NONE: Mapping[str, bytes] = MappingProxyType({})
@@ -93,7 +96,7 @@ class Registry:
         except ModelMissingError:
             return {}
         try:
-            return msgspec.json.decode(content, type=dict[str, int])
+            return _aliases.decode(content)
         except msgspec.DecodeError as error:
             msg = f"{self.url}/{name}/{ALIASES}: {error}; `tocsin models promote` writes it anew"
             raise ModelDamagedError(msg) from error
@@ -214,7 +217,9 @@ class Registry:
     def _introduce(self, name: str, version: int) -> None:
         with self._files.alone(name):
             before = self.aliases(name)
-            newest = max(before.get(CANDIDATE, 0), version)  # of two that end at once, the older may come later
+            known = before.get(CANDIDATE, 0)
+            # Of two that end at once, the older may come later; one that was removed is no candidate any more.
+            newest = max(known, version) if known in self.versions(name) else version
             new = {CANDIDATE: newest} if CHAMPION in before else {CHAMPION: version}
             self._write_aliases(name, before | new)
 
@@ -223,17 +228,27 @@ class Registry:
 
     def _claimed(self, name: str) -> int:
         with _told(self.url):
-            after = max(self._numbers(name), default=0) + 1
+            after = max(self._used(name), default=0) + 1
             for version in range(after, after + MOST_TRIES):
                 if self._files.claim(f"{name}/{version}"):
                     return version
         msg = f"{self.url}/{name}: {MOST_TRIES} others took the next version first"
         raise RegistryError(msg)
 
+    def _used(self, name: str) -> Iterator[int]:
+        """Numbers that stand for a version, or did: scores of one that was removed are still called so."""
+        yield from self._numbers(name)
+        try:
+            before = [step.new for step in self.history(name)]
+        except ModelDamagedError:
+            before = []
+        yield from (number for number in (*self.aliases(name).values(), *before) if number < MOST_VERSION - MOST_TRIES)
+
     def _numbers(self, name: str) -> list[int]:
         """Versions, also of those that are not whole."""
         plain = (each for each in self._listed(checked_name(name)) if each.isascii() and each.isdecimal())
-        return sorted(int(each) for each in plain if not each.startswith("0"))
+        found = (int(each) for each in plain if not each.startswith("0"))
+        return sorted(number for number in found if number < MOST_VERSION - MOST_TRIES)
 
     def _number(self, name: str, version: int | str) -> int:
         checked_name(name)
@@ -254,7 +269,8 @@ class Registry:
     def _checked(self, path: str, digest: Digest, most: int) -> bytes:
         content = self._read(path, most)
         if _digest(content) != digest:
-            msg = f"{self.url}/{path}: {len(content)} bytes that are not the {digest.size} that its manifest names"
+            sizes = f"{len(content)} of them" if len(content) == digest.size else f"{len(content)}, not {digest.size}"
+            msg = f"{self.url}/{path}: other bytes ({sizes}) than its manifest names: it was changed, or is not whole"
             raise ModelDamagedError(msg)
         return content
 
