@@ -205,7 +205,7 @@ class ProcedureOut(BaseModel):
     would_saved_cost: float
     wrong: RateOut = Field(description="good units among would-be stops")
     false_stop: RateOut = Field(description="would-be stops among good units")
-    measured_on: str = Field(description="the runs that false_stop is of: control or shadow")
+    measured_on: str = Field(description="the runs that false_stop is of: shadow, control, or both")
 
 
 class SwitchIn(BaseModel):

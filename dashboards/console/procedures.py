@@ -11,7 +11,8 @@ from wire.config import Costs, Procedure
 from wire.messages import Advice, Run
 
 MOST = 10_000  # runs that are looked at, the newest
-SHOWN = 200  # running ones, and ended ones
+GOING = 200  # running ones that are shown
+ENDED = 50  # the newest; GET /api/v1/runs has the others
 FRESH_S, PROCEDURES_S = 1.0, 3.0
 NEEDED = 30
 
@@ -98,12 +99,12 @@ def standings(reader: Reader, rule_of: Callable[[str], Procedure]) -> Sequence[S
 
 def live(reader: Reader) -> Sequence[Live]:
     """The runs that go on, each with the newest word on it."""
-    return [Live(run, newest(reader, run)) for run in reader.runs(state="running", limit=SHOWN, rows=False)]
+    return [Live(run, newest(reader, run)) for run in reader.runs(state="running", limit=GOING, rows=False)]
 
 
 def ended(reader: Reader) -> Sequence[Run]:
     """Runs that go on no more."""
-    return [run for run in reader.runs(limit=2 * SHOWN, rows=False) if run.state != "running"][:SHOWN]
+    return [run for run in reader.runs(limit=GOING + ENDED, rows=False) if run.state != "running"][:ENDED]
 
 
 def newest(reader: Reader, run: Run) -> Advice | None:

@@ -3,9 +3,10 @@
 A run that was stopped never says whether it would have passed. Two kinds of runs do: those of the time in shadow, when
 no bench was told, and the control runs, a share of all by the digest of their id, which are tested to the end whatever
 is thought of them. Of their would-be stops the share that passed says how many of the stops that were told were wrong.
-How often a good unit is stopped is read from control runs alone once benches are told: what is then left of the others
-has lost the very runs that were stopped. A bench that was told and went on is counted apart: it saved nothing, and who
-overrules a stop does not do so at random. A bench that stopped ends the run as aborted, or as failed with no step more.
+How often a good unit is stopped is read from control runs, and from the others as far as they were over before the
+first run that was stopped began: what is left of later ones has lost the very runs that were stopped. A bench that was
+told and went on is counted apart: it saved nothing, and who overrules a stop does not do so at random. A bench that
+stopped ends the run as aborted, or as failed with no step more.
 """
 
 from collections import Counter
@@ -59,7 +60,7 @@ class Savings(msgspec.Struct, frozen=True):
     would_saved_cost: float
     wrong: Rate  # good units among would-be stops
     false_stop: Rate  # would-be stops among good units
-    measured_on: str  # the runs that `false_stop` is of: "control" or "shadow"
+    measured_on: str  # the runs that `false_stop` is of: "control", "shadow", or both
 
 
 def savings(runs: Sequence[Run], costs: Costs) -> Savings:
@@ -68,13 +69,15 @@ def savings(runs: Sequence[Run], costs: Costs) -> Savings:
     followed = [run for run in told if run.state not in _TESTED or _last(run) == run.stopped_at]
     tested = [run for run in runs if run.state in _TESTED and not run.stopped_at]
     would = [run for run in tested if run.would_stop_at]
-    was_told = any(run.stopped_at for run in runs)
-    judged = [run for run in tested if run.model and (run.control or not was_told)]  # before a model nobody asked
+    first_ns = min((run.started_ns for run in runs if run.stopped_at), default=None)
+    called = [run for run in tested if run.model]  # before a model nobody asked
+    control = [run for run in called if run.control]
+    shadow = [run for run in called if not run.control and (first_ns is None or run.ended_ns < first_ns)]
     wrong = rate(sum(run.state == "pass" for run in would), len(would))
     saved_s = sum(run.saved_s or 0.0 for run in followed)
     would_s = sum(run.saved_s or 0.0 for run in would)
     missed = among(len(followed), wrong) if wrong.of else None
-    good = [run for run in judged if run.state == "pass"]
+    good = [run for run in (*control, *shadow) if run.state == "pass"]
     return Savings(
         runs=len(runs),
         states=dict(Counter(str(run.state) for run in runs)),
@@ -88,7 +91,7 @@ def savings(runs: Sequence[Run], costs: Costs) -> Savings:
         would_saved_cost=_cost(would_s, len(would), wrong.count, costs),
         wrong=wrong,
         false_stop=rate(sum(bool(run.would_stop_at) for run in good), len(good)),
-        measured_on="control" if was_told else "shadow",
+        measured_on="shadow" if first_ns is None else "control and shadow" if shadow else "control",
     )
 
 

@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 
 from models.runs.savings import among, rate, savings
@@ -12,8 +13,9 @@ from wire.messages import Run, Step
 COSTS = Costs(bench_hour=60.0, scrap_good=100.0, pass_bad=1000.0, escape_share=0.1)
 
 
-def whole(state: str, *, would: bool = False, control: bool = False) -> Run:
-    return over("r", state, would_stop_at="S05" if would else "", saved_s=600.0 if would else None, control=control)
+def whole(state: str, *, would: bool = False, control: bool = False, number: int = 0) -> Run:
+    stop = "S05" if would else ""
+    return over("r", state, number=number, would_stop_at=stop, saved_s=600.0 if would else None, control=control)
 
 
 def stopped() -> Run:
@@ -45,6 +47,14 @@ def test_once_benches_are_told_good_units_are_counted_among_control_runs_alone()
     assert said.saved_cost is not None
     assert said.saved_cost.value == pytest.approx(10.0 + 0.8 * 100.0 - 0.2 * 100.0)
     assert said.saved_cost.low < said.saved_cost.value < said.saved_cost.high
+
+
+def test_good_units_of_the_time_in_shadow_still_count_once_benches_are_told() -> None:
+    shadow = [whole("pass")] * 99 + [whole("pass", would=True)]
+    told = msgspec.structs.replace(stopped(), started_ns=shadow[0].ended_ns + 1)
+    later = [whole("pass", number=9)] * 400 + [whole("pass", number=9, control=True)] * 20
+    said = savings([*shadow, told, *later], COSTS)
+    assert (said.false_stop.count, said.false_stop.of, said.measured_on) == (1, 120, "control and shadow")
 
 
 def test_a_bench_that_went_on_saved_nothing() -> None:
