@@ -6,7 +6,7 @@ A version is there once its manifest is, which is written last; its folder is cl
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +40,7 @@ MOST_TEXT = 16 * 2**20  # bytes of a manifest, a card or a plot
 MOST_PAYLOAD = 128 * 2**20
 MOST_TRIES = 1000
 MOST_VERSION = 2**31 - 1
+LAST = MOST_VERSION - MOST_TRIES  # that another may follow
 
 _aliases = msgspec.json.Decoder(dict[str, Annotated[int, msgspec.Meta(ge=1, le=MOST_VERSION)]])
 
@@ -217,9 +218,8 @@ class Registry:
     def _introduce(self, name: str, version: int) -> None:
         with self._files.alone(name):
             before = self.aliases(name)
-            known = before.get(CANDIDATE, 0)
             # Of two that end at once, the older may come later; one that was removed is no candidate any more.
-            newest = max(known, version) if known in self.versions(name) else version
+            newest = max({version} | ({before.get(CANDIDATE, 0)} & {*self.versions(name)}))
             new = {CANDIDATE: newest} if CHAMPION in before else {CHAMPION: version}
             self._write_aliases(name, before | new)
 
@@ -237,18 +237,14 @@ class Registry:
 
     def _used(self, name: str) -> Iterator[int]:
         """Numbers that stand for a version, or did: scores of one that was removed are still called so."""
-        yield from self._numbers(name)
-        try:
-            before = [step.new for step in self.history(name)]
-        except ModelDamagedError:
-            before = []
-        yield from (number for number in (*self.aliases(name).values(), *before) if number < MOST_VERSION - MOST_TRIES)
+        yield from (*self._numbers(name), *(each for each in self.aliases(name).values() if each <= LAST))
+        with suppress(ModelDamagedError):
+            yield from (step.new for step in self.history(name) if step.new <= LAST)
 
     def _numbers(self, name: str) -> list[int]:
         """Versions, also of those that are not whole."""
         plain = (each for each in self._listed(checked_name(name)) if each.isascii() and each.isdecimal())
-        found = (int(each) for each in plain if not each.startswith("0"))
-        return sorted(number for number in found if number < MOST_VERSION - MOST_TRIES)
+        return sorted(number for each in plain if each[0] != "0" and (number := int(each)) <= LAST)
 
     def _number(self, name: str, version: int | str) -> int:
         checked_name(name)
@@ -269,7 +265,7 @@ class Registry:
     def _checked(self, path: str, digest: Digest, most: int) -> bytes:
         content = self._read(path, most)
         if _digest(content) != digest:
-            sizes = f"{len(content)} of them" if len(content) == digest.size else f"{len(content)}, not {digest.size}"
+            sizes = f"{len(content)}, not {digest.size}" if len(content) != digest.size else f"{digest.size} of them"
             msg = f"{self.url}/{path}: other bytes ({sizes}) than its manifest names: it was changed, or is not whole"
             raise ModelDamagedError(msg)
         return content
