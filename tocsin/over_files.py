@@ -10,6 +10,7 @@ import msgspec
 from models.catalogue.catalogued import Catalogued
 from models.catalogue.entries import Catalogue, Lineage, Moved
 from models.catalogue.ledger import digest_of
+from models.catalogue.outcomes import judged
 from store.export import whole
 from store.port import Reader
 from tocsin.access import MOST, Brought, Form, KnownDevice, Rang, Said, Wanted, all_as, read_as
@@ -18,6 +19,7 @@ from wire.messages import Label, Labelled, Origin
 from wire.ports import Wish
 
 MOST_RUNS = 20_000  # in one file, the newest
+MOST_LABELS = 5 * MOST_RUNS  # the newest, of all procedures and devices
 
 
 class OverFiles:
@@ -62,7 +64,8 @@ class OverFiles:
         """See Access."""
         from models.catalogue.run_table import run_table  # noqa: PLC0415 -- pandas takes a second to load
 
-        table = run_table(self._reader.runs(procedure=procedure, limit=MOST_RUNS))
+        ended = judged(self._reader.runs(procedure=procedure, limit=MOST_RUNS), self._reader.labels(limit=MOST_LABELS))
+        table = run_table([run for run, _ in ended])
         if not len(table):
             msg = f"no run of {procedure!r} ended pass or fail yet"
             raise ReachError(msg)

@@ -16,8 +16,10 @@ from models.catalogue.catalogued import Catalogued
 from models.catalogue.entries import Moved
 from models.catalogue.ledger import digest_of
 from models.catalogue.lineage import UnknownThingError
+from models.catalogue.outcomes import judged
 
 MOST_RUNS = 20_000  # in one file, the newest
+MOST_LABELS = 5 * MOST_RUNS  # the newest, of all procedures and devices
 
 
 def catalogued(desk: Desk) -> Catalogued:
@@ -55,10 +57,11 @@ def router(desk: Desk) -> APIRouter:
         form: Annotated[Literal["csv", "parquet"], Query(alias="format")] = "csv",
         name: Annotated[str, Query(description="what the file is called where it goes")] = "",
     ) -> FileResponse:
-        """The runs of a procedure that ended pass or fail as a file, a wide row a run: what a training reads."""
+        """The runs of a procedure that ended pass or fail by their labels as a file, a wide row a run: to train on."""
         from models.catalogue.run_table import run_table  # noqa: PLC0415 -- pandas takes a second to load
 
-        table = run_table(desk.reader.runs(procedure=procedure, limit=MOST_RUNS))
+        ended = judged(desk.reader.runs(procedure=procedure, limit=MOST_RUNS), desk.reader.labels(limit=MOST_LABELS))
+        table = run_table([run for run, _ in ended])
         if not len(table):
             remedy = "GET /api/v1/procedures lists the procedures there are, with their runs."
             raise Problem(404, f"No run of {procedure!r} ended pass or fail yet.", remedy=remedy)

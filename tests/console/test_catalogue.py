@@ -4,6 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
+import msgspec
 import pandas as pd
 import pytest
 
@@ -14,7 +15,7 @@ from models.catalogue.ground import Ground
 from models.catalogue.ledger import Ledger
 from models.registry.manifest import Source
 from tests.console.fakes import T0, Answering
-from tests.models.catalogue.plant import CONFIG, OUT, plant, registry, run
+from tests.models.catalogue.plant import CONFIG, OUT, label, plant, registry, run
 from wire.messages import NS_PER_S
 
 
@@ -79,6 +80,9 @@ def test_the_runs_of_a_procedure_come_as_a_file_whose_digest_is_remembered(site:
     for number in range(3):
         made = run(f"r{number}", state="pass" if number else "fail", at_ns=T0 - number * NS_PER_S)
         site.plant.tested["edge-1", made.run] = made
+        site.plant.labelled[made.run] = msgspec.structs.replace(
+            label(made.run, run=made.run), meaning="pass" if number else "fail"
+        )
     site.plant.tested["edge-1", "r9"] = run("r9", state="aborted")
     answer = site.client.get("/api/v1/procedures/EOL/rows", params={"format": form, "name": f"runs.{form}"})
     rows = pd.read_csv(BytesIO(answer.content)) if form == "csv" else pd.read_parquet(BytesIO(answer.content))
