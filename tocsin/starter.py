@@ -86,6 +86,11 @@ silent_after = "30s"                    # ring when a device says nothing for so
 # [devices.channels.temperature]
 # uom = "°C"
 # limits = { H = 70, HH = 85, deadband = 2, response = "Check coolant flow, then stop the pump." }
+
+# What is known of the procedures of test benches, see docs/test-benches.md; benches are told nothing until you say so.
+# [[procedures]]
+# match = "end-of-line-*"
+# costs = { bench_hour = 60, scrap_good = 100, repair = 40, currency = "EUR" }
 """
 _CONSOLE = """\
 [console]

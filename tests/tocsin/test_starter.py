@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tocsin.check import check
 from tocsin.starter import StarterError, config_text, write
 from tocsin.surroundings import Broker, SerialPort, Surroundings, broker, serial_ports
-from wire.config import HostSource, MqttSource, SerialSource
+from wire.config import Costs, HostSource, MqttSource, SerialSource
 from wire.settings import Loaded, load, parse
 
 USB = SerialPort(name="usb:0403:6001/FT9", path="/dev/ttyUSB0", description="FT232R USB UART", usb=True)
@@ -62,6 +62,7 @@ def test_a_config_is_valid_with_its_comments_taken_off(tmp_path: Path) -> None:
     got = load(tmp_path / "tocsin.toml").config
     assert [type(source) for source in got.edge.sources] == [HostSource, SerialSource, MqttSource]
     assert got.device("pump-1").running_when == "current > 0.5"
+    assert got.procedure("end-of-line-7").costs == Costs(bench_hour=60, scrap_good=100, repair=40)
 
 
 printable = st.text(st.characters(codec="utf-8"), max_size=20)
