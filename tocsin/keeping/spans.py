@@ -1,5 +1,6 @@
 """Which rows of a device are normal: what people said of them, and where an alarm stands that nobody judged."""
 
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
@@ -11,6 +12,7 @@ from wire.messages import Alarm, Label
 
 Taken = Literal["usual", "odd", "out"]
 RULE = "anomaly"  # alarms of models have this rule
+OF_MACHINES = frozenset({RULE, "limit", "life", "outcome", "drift", "stuck", "range", "late"})  # rules, by first word
 SAID: dict[str, Taken] = {"anomaly": "odd", "maintenance": "out", "normal": "usual"}
 USUAL, ODD, OUT, NOBODY = 0, 1, 2, 3
 NUMBER: dict[Taken, int] = {"usual": USUAL, "odd": ODD, "out": OUT}
@@ -34,7 +36,8 @@ def spans(
 
     Rows under an alarm that nobody judged are left out: it may be true. A verdict on it decides, of the rows in which
     its condition stood: one that nobody acknowledged may have come and gone for days. Where it still stands it decides
-    of what follows too, until somebody says something else.
+    of what follows too, until somebody says something else. What was found of an alarm that speaks of no machine, such
+    as that of a drifted model, does not say that the rows are odd or normal.
     """
     standing = [label for label in labels if label.meaning in SAID and label.withdrawn_by in {"", *_others(label)}]
     judged = {label.alarm for label in standing if not label.withdrawn_by}
@@ -45,14 +48,30 @@ def spans(
         for first, last in stood(history(alarm.id), end_ns)
     ]
     said = sorted(standing, key=lambda each: each.at_ns)
-    for at, label in enumerate(said):
-        until_ns = min((each.from_ns - 1 for each in said[at + 1 :] if each.from_ns > label.from_ns), default=end_ns)
-        of_alarm = stood(history(label.alarm), end_ns) if label.alarm else []
-        found += [
-            Span(first, last, SAID[label.meaning], label.id, label.who, withdrawn=bool(label.withdrawn_by))
-            for first, last in _parts(label, of_alarm, until_ns)
-        ]
+    for label, until_ns in zip(said, _untils(said, end_ns), strict=True):
+        states = history(label.alarm) if label.alarm else ()
+        if _speaks(label, states):
+            found += [
+                Span(first, last, SAID[label.meaning], label.id, label.who, withdrawn=bool(label.withdrawn_by))
+                for first, last in _parts(label, stood(states, end_ns), until_ns)
+            ]
     return tuple(found)
+
+
+def _untils(said: Sequence[Label], end_ns: int) -> list[int]:
+    """How far each word reaches at most: to before the rows of which somebody spoke later."""
+    later: list[int] = []
+    found = []
+    for label in reversed(said):
+        after = bisect_right(later, label.from_ns)
+        found.append(later[after] - 1 if after < len(later) else end_ns)
+        insort(later, label.from_ns)
+    return found[::-1]
+
+
+def _speaks(label: Label, states: Sequence[Alarm]) -> bool:
+    """Whether a label says something of rows: one by hand, of maintenance, or on an alarm that speaks of a machine."""
+    return not states or label.meaning == "maintenance" or states[0].rule.partition(":")[0] in OF_MACHINES
 
 
 def _others(label: Label) -> set[str]:
@@ -81,11 +100,11 @@ def stood(states: Sequence[Alarm], end_ns: int) -> list[tuple[int, int]]:
 
 
 def painted(t_ns: I64, of: Iterable[Span]) -> I64:
-    """USUAL, ODD or OUT for each row."""
+    """USUAL, ODD or OUT for each row, in order of time."""
     taken = np.full(len(t_ns), USUAL, dtype=np.int64)
     for span in of:
         if not span.withdrawn:
-            taken[(t_ns >= span.from_ns) & (t_ns <= span.to_ns)] = NUMBER[span.taken]
+            taken[_rows(t_ns, span)] = NUMBER[span.taken]
     return taken
 
 
@@ -99,9 +118,16 @@ def held(t_ns: I64, of: Iterable[Span]) -> I64:
     author = np.full(len(t_ns), "", dtype=object)
     for span in of:
         if span.label:
-            mine = (t_ns >= span.from_ns) & (t_ns <= span.to_ns) & ((author == "") | (author == span.who))
-            taken[mine], author[mine] = NUMBER[span.taken], span.who
+            rows = _rows(t_ns, span)
+            mine = (author[rows] == "") | (author[rows] == span.who)
+            taken[rows][mine], author[rows][mine] = NUMBER[span.taken], span.who
     return taken
+
+
+def _rows(t_ns: I64, span: Span) -> slice:
+    """Those of a span; times do not go back."""
+    first, end = np.searchsorted(t_ns, [span.from_ns, span.to_ns + 1])
+    return slice(int(first), int(end))
 
 
 def used(t_ns: I64, of: Iterable[Span]) -> tuple[str, ...]:

@@ -89,6 +89,40 @@ def test_alarms_of_other_rules_and_labels_of_runs_say_nothing_of_rows() -> None:
     assert taken(plant, label("l1", "pass", 0, 90)) == [USUAL] * 10
 
 
+@pytest.mark.parametrize("rule", ["model-drift:pump", "model", "silent", "conflict"])
+def test_a_verdict_on_an_alarm_that_speaks_of_no_machine_says_nothing_of_rows(rule: str) -> None:
+    plant = Plant(now_ns=20)
+    alarm = plant.ring("pump-1", rule, onset_ns=20)
+    assert taken(plant, label("l1", "anomaly", 20, 90, alarm=alarm.id)) == [USUAL] * 10
+    assert taken(plant, label("l1", "normal", 20, 90, alarm=alarm.id)) == [USUAL] * 10
+    assert taken(plant, label("l1", "maintenance", 20, 90, alarm=alarm.id)) == [USUAL] * 2 + [OUT] * 8
+
+
+@pytest.mark.parametrize("rule", ["limit:HH:temperature", "drift", "life"])
+def test_a_verdict_on_any_alarm_that_speaks_of_the_machine_does(rule: str) -> None:
+    plant = Plant(now_ns=20)
+    alarm = plant.ring("pump-1", rule, onset_ns=20)
+    assert taken(plant, label("l1", "anomaly", 20, 90, alarm=alarm.id)) == [USUAL] * 2 + [ODD] * 8
+
+
+def test_of_thousands_of_verdicts_each_holds_to_the_next_one() -> None:
+    plant = Plant(now_ns=0)
+    alarm = plant.ring("pump-1", onset_ns=0)
+    many = 3_000
+    said = [
+        label(f"l{at}", "anomaly" if at % 2 else "normal", 10 * at, 10 * at + 1, at=at, alarm=alarm.id)
+        for at in range(many)
+    ]
+    found = spans([], said, end_ns=10 * many, history=plant.history)
+    assert [(span.from_ns, span.to_ns) for span in found] == [(10 * at, 10 * at + 9) for at in range(many - 1)] + [
+        (10 * (many - 1), 10 * many)
+    ]
+    t_ns = np.arange(0, 10 * many, dtype=np.int64)
+    expected = np.where(t_ns // 10 % 2, ODD, USUAL)
+    assert (painted(t_ns, found) == expected).all()
+    assert (held(t_ns, found) == expected).all()
+
+
 def test_only_labels_that_say_something_of_the_rows_are_named() -> None:
     found = spans([], [label("l1", "anomaly", 0, 9), label("l2", "normal", 50, 60)], end_ns=100, history=lambda _: [])
     assert used(np.array([10, 20, 55]), found) == ("l2",)
