@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from models.registry.errors import ModelMissingError, RegistryError
+from models.registry.errors import ModelDamagedError, ModelMissingError, RegistryError
 from models.registry.folder import CANDIDATE, CHAMPION, Entry, Registry
 from models.watching.finding import Watch
 from models.watching.reference import NoReferenceError, Reference
@@ -202,10 +202,12 @@ class Keeper:
         champion, candidate = aliases.get(CHAMPION, 0), aliases.get(CANDIDATE, 0)
         if asked:
             return self._trainings.train(rule, page, now_ns, why="a person asked for it")
-        if champion and candidate not in {0, champion}:
-            made_ns = registry.entry(rule.name, candidate).manifest.facts.made_at_ns
+        if champion and candidate != champion and (tried := _readable(registry, rule.name, candidate)):
+            made_ns = tried.manifest.facts.made_at_ns
             return self._trainings.tried(rule, page, now_ns, champion=champion, candidate=candidate, since_ns=made_ns)
-        if not champion or not rule.retrain or now_ns < page.not_before_ns:
+        if not champion or not rule.retrain:
+            return msgspec.structs.replace(page, waits="")
+        if now_ns < page.not_before_ns:
             return page
         entry = registry.entry(rule.name, champion)
         try:
@@ -220,6 +222,15 @@ class Keeper:
         if page != self._diary.page(name):
             self._diary = self._diary.wrote(name, page)
             diaries.write(self._folder, self._diary)
+
+
+def _readable(registry: Registry, name: str, candidate: int) -> Entry | None:
+    """A candidate; none where its version is gone or damaged: it must not keep a better one from being trained."""
+    try:
+        return registry.entry(name, candidate) if candidate else None
+    except (ModelMissingError, ModelDamagedError) as error:
+        log.warning("model %s: its candidate is no candidate: %s", name, error)
+        return None
 
 
 def note(look: Look, *, stands: bool) -> Noted:

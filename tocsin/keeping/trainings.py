@@ -71,7 +71,10 @@ class Trainings:
 
     def tried(self, rule: ModelRule, page: Page, now_ns: int, *, champion: int, candidate: int, since_ns: int) -> Page:
         """Judge a candidate, if it has scored beside the champion for long enough and nothing else is under way."""
-        if rule.promote != "gate" or self._process is not None:
+        if rule.promote != "gate":
+            says = f"version {candidate} is tried until a person says tocsin models promote {rule.name}@{candidate}"
+            return msgspec.structs.replace(page, waits=says)
+        if self._process is not None:
             return page
         if now_ns < max(since_ns + rule.shadow_for_ns, page.not_before_ns):
             return page

@@ -19,7 +19,7 @@ from models.judging.evaluation import EvaluationError
 from models.judging.gate import gate
 from models.reading.errors import ReadingError
 from models.recipe import RecipeError
-from models.registry.errors import RegistryError
+from models.registry.errors import ModelDamagedError, ModelRefusedError, RegistryError
 from models.registry.folder import Registry
 from tocsin.gating import evidence
 from tocsin.keeping.job import Job, Kind, Result, conclude, read
@@ -91,7 +91,11 @@ def _judge(job: Job, folder: Path) -> Result:
     if recipe.task is Task.OUTCOME and sum(len(each.frame) for each in rows) < FEWEST_RUNS:
         says = f"version {job.candidate} is judged once {FEWEST_RUNS} runs were tested to the end beside it"
         return Result(ok=False, says=says, waits=True)
-    new, old = (stored(f"{job.name}@{version}", where) for version in (job.candidate, job.champion))
+    try:
+        new = stored(f"{job.name}@{job.candidate}", where)
+    except (ModelDamagedError, ModelRefusedError) as error:
+        return Result(ok=False, says=str(error), version=job.candidate)
+    old = stored(f"{job.name}@{job.champion}", where)
     ruling = gate(evidence(new, old, rows, label="" if recipe.task is Task.OUTCOME else label_of(recipe)))
     for check in ruling.checks:
         log.info("%s: %s", check.what, check.sentence)

@@ -229,6 +229,19 @@ def test_a_candidate_is_judged_and_nothing_else_is_begun_meanwhile(shop: Worksho
     assert trainings.begun == ["a person asked for it"]
 
 
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "damaged"])
+def test_a_candidate_that_cannot_be_read_keeps_no_other_from_being_trained(
+    shop: Workshop, trainings: Trainings, *, gone: bool
+) -> None:
+    shop.trained(*shop.lives(24))
+    manifest = Path(shop.registry.url) / NAME / "2" / "manifest.json"
+    manifest.unlink() if gone else manifest.write_bytes(b"{")
+    shop.lives(24, off=widths(shop, "flow", 1.0))
+    keeper(shop, trainings).turn()
+    assert trainings.judged == []
+    assert len(trainings.begun) == 1
+
+
 def test_a_model_without_a_reference_is_not_watched_and_that_is_said(shop: Workshop, trainings: Trainings) -> None:
     manifest = Path(shop.registry.url) / NAME / "1" / "manifest.json"
     plain = msgspec.json.decode(manifest.read_bytes())

@@ -295,6 +295,27 @@ def test_the_gate_refuses_what_was_trained_on_flipped_labels_and_an_alarm_says_s
     assert "refused by the gate" in change.trouble
 
 
+@pytest.mark.parametrize("bench", [{"promote": "gate", "shadow_for_ns": 0}], indirect=True)
+def test_a_candidate_whose_file_is_damaged_is_refused_and_keeps_no_other_from_being_trained(bench: Bench) -> None:
+    shop = bench.shop
+    rows = shop.lives(24)
+    shop.trained(*rows)
+    shop.trained(*rows)
+    payload = Path(shop.registry.url) / NAME / "2" / "payload.skops"
+    payload.write_bytes(payload.read_bytes()[:-1])
+    page = bench.judge()
+    assert page.last is not None
+    assert page.last.ended == "refused"
+    assert "other bytes" in page.last.says
+    assert shop.registry.aliases(NAME) == {CHAMPION: 1}
+
+
+def test_a_candidate_that_waits_for_a_person_says_so(bench: Bench) -> None:
+    page = bench.judge()
+    assert (page.last, page.begun_ns) == (None, 0)
+    assert page.waits == "version 2 is tried until a person says tocsin models promote pump@2"
+
+
 def test_a_person_who_asks_is_heard_once(bench: Bench) -> None:
     bench.folder.mkdir(exist_ok=True)
     (bench.folder / f"{ASKED}{NAME}").touch()
