@@ -80,4 +80,7 @@ def test_a_fleet_is_followed_from_nothing_to_health(
     admin.delete_topics([STATE])[STATE].result(10)
     until(lambda: STATE not in admin.list_topics(timeout=10).topics, what="no state topic")
     admin.create_topics([NewTopic(STATE, 7, 1)])[STATE].result(10)
+    until(
+        lambda: STATE in admin.list_topics(timeout=10).topics, what="a state topic"
+    )  # it is made before it is told of
     assert f"{STATE} has 7 partitions and 4 are wanted" in examined(config)["topics"]
