@@ -58,8 +58,8 @@ def label(
             _list(list_labels(config, device=device, run=run), as_json=as_json)
             return
         if withdraw:
-            take_back(config, withdraw, who=who.strip(), why=comment.strip())
-            click.echo(f"{withdraw} withdrawn by {who.strip()}")
+            by = take_back(config, withdraw, who=who.strip(), why=comment.strip())
+            click.echo(f"{withdraw} withdrawn by {by}{'' if by == who.strip() else ' before: that stands'}")
             return
         if bool(device) == bool(run) or (device and not (start and end)):
             stop("say what is labelled: --run NAME, or --device NAME with --from and --to", USAGE)

@@ -38,10 +38,13 @@ def make(config: Path, *, meaning: Meaning, who: str, device: str, start: str, e
         return access.label(wanted)
 
 
-def take_back(config: Path, label: str, *, who: str, why: str) -> None:
-    """Withdraw a label. Raises ReachError."""
+def take_back(config: Path, label: str, *, who: str, why: str) -> str:
+    """Withdraw a label; returns who did, since somebody may have before. Raises ReachError."""
     with accessed(configured(config), writes=True) as access:
-        access.withdraw(label, who=who, why=why)
+        before = next((each.withdrawn_by for each in access.labels(withdrawn=True) if each.id == label), "")
+        if not before:
+            access.withdraw(label, who=who, why=why)
+    return before or who
 
 
 def list_labels(config: Path, *, device: str, run: str) -> list[dict[str, object]]:

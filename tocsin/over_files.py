@@ -94,7 +94,7 @@ class OverFiles:
 
     def withdraw(self, label: str, *, who: str, why: str) -> None:
         """See Access."""
-        known = next((each for each in self._reader.labels(withdrawn=True, limit=MOST) if each.id == label), None)
+        known = next(iter(self._reader.labels(label=label, withdrawn=True, limit=1)), None)
         if known is None:
             msg = f"there is no label {label!r}; `tocsin data label --list` shows those there are"
             raise ReachError(msg)

@@ -20,4 +20,4 @@ def is_name(text: str) -> bool:
 
 @lru_cache(maxsize=4096)  # the same few names come with every reading
 def _is_readable(text: str) -> bool:
-    return not text.isspace() and not _CONTROL.search(text)
+    return not _CONTROL.search(text) and any(each.isprintable() and not each.isspace() for each in text)

@@ -2,19 +2,31 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from dashboards.console.moments import iso
 from wire.messages import Label
+from wire.names import is_name
 
 Word = Annotated[str, Field(max_length=200)]
+
+
+def _author(text: str) -> str:
+    """Who says it, so that others can read it; raises ValueError."""
+    if not is_name(text.strip()):
+        msg = "a name is needed of who says it, and one that can be read"
+        raise ValueError(msg)
+    return text.strip()
+
+
+Author = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_author)]
 
 
 class LabelIn(BaseModel):
     """What a person says of a stretch of a device, or of a run."""
 
     meaning: Literal["anomaly", "normal", "maintenance", "pass", "fail"]
-    who: str = Field(min_length=1, max_length=120)
+    who: Author
     device: Word = ""
     run: Word = ""
     edge: Word = Field(default="", description="default: the edge that the device or run is known from")
@@ -26,7 +38,7 @@ class LabelIn(BaseModel):
 class WithdrawIn(BaseModel):
     """Who takes a label back, and why."""
 
-    who: str = Field(min_length=1, max_length=120)
+    who: Author
     why: str = Field(default="", max_length=2000)
 
 
@@ -64,7 +76,7 @@ class VerdictIn(BaseModel):
     """What an operator found behind an alarm."""
 
     finding: Literal["true", "false-alarm", "maintenance"]
-    who: str = Field(min_length=1, max_length=120)
+    who: Author
     comment: str = Field(default="", max_length=2000)
 
 

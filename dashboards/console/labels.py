@@ -58,7 +58,7 @@ def router(desk: Desk) -> APIRouter:
             )
         if known.withdrawn_by:
             return LabelledOut(label=label_id, repeated=True)
-        gone = msgspec.structs.replace(known, withdrawn_by=body.who.strip() or "?", withdrawn_why=body.why.strip())
+        gone = msgspec.structs.replace(known, withdrawn_by=body.who, withdrawn_why=body.why.strip())
         desk.inbox.append(Labelled(id=digest(label_id, gone.withdrawn_by, "withdrawn"), edge=known.edge, label=gone))
         return LabelledOut(label=label_id)
 
@@ -76,8 +76,6 @@ def _made(desk: Desk, body: LabelIn) -> Label:
         raise Problem(
             422, "A label is of a device or of a run.", remedy='Send "device" with "start" and "end", or "run".'
         )
-    if not body.who.strip():
-        raise Problem(422, "A label needs a name.", remedy='Send {"who": "your name"}.')
     if body.run:
         of = known_run(desk.reader, body.run, body.edge)
         edge, span, known_as = of.edge, (of.started_ns, of.ended_ns or of.changed_ns), (of.model, of.model_version)
@@ -85,7 +83,7 @@ def _made(desk: Desk, body: LabelIn) -> Label:
         if body.meaning in _OF_RUNS:
             raise Problem(422, f"Only a run can {body.meaning}.", remedy="Say anomaly, normal or maintenance.")
         edge, span, known_as = body.edge or find(desk, body.device).edge, _stretch(body), ("", 0)
-    id_ = digest(edge, body.device, body.run, body.meaning, *map(str, span), body.who.strip(), body.comment.strip())
+    id_ = digest(edge, body.device, body.run, body.meaning, *map(str, span), body.who, body.comment.strip())
     origin = Origin(edge=edge, log="labelled", seq=0)
     label = Label(
         id=id_,
@@ -94,7 +92,7 @@ def _made(desk: Desk, body: LabelIn) -> Label:
         meaning=body.meaning,
         from_ns=span[0],
         to_ns=span[1],
-        who=body.who.strip(),
+        who=body.who,
         at_ns=desk.now_ns(),
         device=body.device,
         run=body.run,

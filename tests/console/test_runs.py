@@ -149,6 +149,23 @@ def test_a_label_is_taken_back_in_somebodys_name_and_may_be_said_anew(
     assert len(inbox.labelled) == 3
 
 
+@pytest.mark.parametrize("who", ["", " ", "\u200b", "\x1b[2J", "Ada\x07"])
+def test_what_is_said_of_rows_has_an_author_whom_others_can_read(
+    api: httpx.Client, inbox: Answering, plant: Plant, who: str
+) -> None:
+    stretch = {"meaning": "anomaly", "device": "pump-1", "start": "1000", "end": "2000"}
+    made = api.post("/labels", json=stretch | {"who": "Ada"}).json()["label"]
+    rang = plant.ring("pump-1")
+    for path, body in (
+        ("/labels", stretch | {"who": who}),
+        (f"/labels/{made}/withdraw", {"who": who}),
+        (f"/alarms/{rang.id}/verdict", {"finding": "true", "who": who}),
+    ):
+        refused = api.post(path, json=body)
+        assert (refused.status_code, "body.who" in refused.json()["title"]) == (422, True)
+    assert (len(inbox.labelled), inbox.verdicts) == (1, [])
+
+
 def test_a_verdict_is_on_the_rows_from_onset_to_end_also_of_an_alarm_that_is_over(
     api: httpx.Client, inbox: Answering, plant: Plant
 ) -> None:

@@ -135,6 +135,8 @@ def test_a_label_is_made_listed_and_taken_back_on_a_running_and_a_stopped_box(mi
         said("data", "label", "--withdraw", label["id"], "--who", "Bo", "--comment", "mistaken", "-c", config)
         until(lambda: listed()[0]["withdrawn_by"] == "Bo", within_s=DEADLINE_S, what="the label to be withdrawn")
         assert "withdrawn by Bo" in said("data", "label", "--list", "-c", config)
+        again = said("data", "label", "--withdraw", label["id"], "--who", "Cy", "-c", config)
+        assert again.strip() == f"{label['id']} withdrawn by Bo before: that stands"
         assert "anomaly  Ada     0      1" in said("data", "catalogue", "-c", config)
     assert ids[0] == ids[1], "derived alike on either side"
 

@@ -10,6 +10,8 @@ def test_what_can_be_read_is_a_name(text: str) -> None:
     assert is_name(text)
 
 
-@pytest.mark.parametrize("text", ["", " ", "\t", "a\x00b", "a\x1b[2Jb", "a\x9bb", "x" * (MAX_NAME + 1)])
+@pytest.mark.parametrize(
+    "text", ["", " ", "\t", "\u200b", "\xa0 ", "a\x00b", "a\x1b[2Jb", "a\x9bb", "x" * (MAX_NAME + 1)]
+)
 def test_nothing_blanks_and_control_characters_are_none(text: str) -> None:
     assert not is_name(text)
