@@ -51,7 +51,9 @@ def advise(run: RunRecord, call: Call | None, ground: Ground, of: Occurrence) ->
     costs = ground.rule.costs or Costs()
     saved_s = remaining_s(ground.expected, run, ground.procedure)
     price = expected(call.p_fail, saved_s, costs) if call and saved_s is not None else None
-    would = call is not None and price is not None and call.beyond and price.go_on > price.stop and not run.over
+    pays = call is not None and price is not None and call.beyond and price.go_on > price.stop
+    # With no step left there is nothing to stop, and the outcome that comes would count as the advice's own word.
+    would = pays and bool(saved_s) and not run.over
     withheld = _withheld(run, call, ground.mode, late=of.late)
     told = bool(run.stopped_at) and not run.over and not of.late  # once told, it stays told
     stop = told or (would and not withheld)
