@@ -26,7 +26,6 @@ PIECE_ROWS = 100_000  # read at once, of a device whose rows are counted
 PIECE_NS = 6 * 3600 * 1_000_000_000  # of another
 STEP_ROWS = 4096  # given to the core at once
 GIVEN_BYTES = 192 * 1024  # of scores in one input
-LIMIT = 1.0  # of a score
 _STANDING = {AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED}
 Told = Callable[[int, int, str], None]  # so many hundredths of devices of so many are done; which one
 
@@ -59,9 +58,9 @@ class Tested(msgspec.Struct, frozen=True):
     """What came of one device; `skipped` says why nothing did."""
 
     device: str
-    rows: int = 0
+    rows: int = 0  # without those that lead in
     scored: int = 0  # rows with a score, once the model was warm
-    over: int = 0  # of them at or over the limit
+    over: int = 0  # of them at or over the threshold of the recipe
     from_ns: int | None = None
     to_ns: int | None = None
     alarms: tuple[Span, ...] = ()
@@ -147,6 +146,7 @@ class _Bench:
         self._core = Core(alone, Shelf([detector]))
         self._state = self._core.cold()
         self._detector = detector
+        self._limit = model.recipe.decision.threshold
         self._device = device
         self._start_ns = start_ns
         self._seq = self._rows = self._scored = self._over = self._newest_ns = 0
@@ -171,7 +171,7 @@ class _Bench:
             self._newest_ns = int(t_ns[cut][-1])
             batch = Batch(EDGE, LANE, self._seq, max(self._newest_ns, 0), frames=(frame,))
             self._state, outcomes = self._core.step(self._state, [(self._seq, batch)])
-            self._rows += frame.rows
+            self._rows += int(np.count_nonzero(t_ns[cut] >= self._start_ns))  # what leads in is not tested
             for outcome in outcomes.outcomes:
                 if isinstance(outcome, Scores) and outcome.model == self._detector.name:
                     yield from self._given(outcome)
@@ -199,7 +199,7 @@ class _Bench:
         width, at = len(part.channels), _after(part, self._start_ns)
         score = np.frombuffer(part.score, "<f4")[at:]
         self._scored += int((~np.isnan(score)).sum())
-        self._over += int((score >= LIMIT).sum())
+        self._over += int((score >= self._limit).sum())
         rows = len(part.t_ns) // 8
         step = max(1, GIVEN_BYTES // (12 + 4 * width))
         for begin in range(at, rows, step):

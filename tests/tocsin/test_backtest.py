@@ -112,7 +112,7 @@ def test_alarms_are_held_against_labels_and_the_live_ones_beside(plant: Path) ->
 
 def test_a_stretch_is_scored_and_what_leads_in_only_warms(plant: Path) -> None:
     span = ("--from", FAULTY[0], "--to", "2026-05-01T06:12:00Z")
-    report("pump", *span, "-c", plant)
+    led = report("pump", *span, "-c", plant)["devices"]
     warm = kept(plant, "backtest", 1)
     live = kept(plant, "champion")
     inside = [at for at in live if min(warm) <= at <= max(warm)]
@@ -122,6 +122,8 @@ def test_a_stretch_is_scored_and_what_leads_in_only_warms(plant: Path) -> None:
     devices = cold["devices"]
     assert isinstance(devices, list)
     assert 0 < devices[0]["scored"] < len(warm)
+    assert isinstance(led, list)
+    assert led[0]["rows"] == devices[0]["rows"] == led[0]["scored"] == len(warm), "what leads in is not tested"
 
 
 def test_rows_may_come_from_an_archive(plant: Path, tmp_path: Path) -> None:
