@@ -39,7 +39,7 @@ FROM ${PYTHON} AS base
 RUN groupadd --gid 10001 tocsin \
     && useradd --uid 10001 --gid tocsin --no-create-home --home-dir /var/lib/tocsin --shell /usr/sbin/nologin tocsin \
     && install -d -o tocsin -g tocsin /var/lib/tocsin /var/lib/tocsin/archive /var/lib/tocsin/models \
-       /var/lib/tocsin/outbox /var/lib/tocsin/provisioning
+       /var/lib/tocsin/keeping /var/lib/tocsin/outbox /var/lib/tocsin/provisioning
 COPY --chmod=755 deploy/hold.sh /usr/local/bin/hold
 COPY --chmod=755 deploy/ready.py /usr/local/bin/ready
 ENV PATH=/opt/tocsin/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -37,7 +37,7 @@ _ENV_HEAD = """\
 # Secrets of this fleet, read by docker compose: they stand in this file alone. Keep it to yourself and back it up.
 """
 _FLEET_TEXT = """\
-# What stream, sink, archive and serve of the fleet read. Every key is explained in docs/config.md.
+# What stream, sink, archive, serve and keep of the fleet read. Every key is explained in docs/config.md.
 # Names of hosts and paths are those inside docker-compose.yml; secrets stand in .env.
 site = "my-plant"
 
@@ -64,6 +64,13 @@ limits = { H = 90, HH = 105, deadband = 2, response = "Check coolant flow, then 
 [[devices]]
 match = "spindle-*"
 every = "1s"                            # a part takes minutes: what is usual is learnt in seconds, not in tenths
+
+# A model that was trained (docs/models.md) and that `keep` looks after; devices name it by model = "pump":
+# [[models]]
+# name = "pump"
+# recipe = "skab"                       # one that is shipped, or a file beside this one
+# retrain = ["drift", "labels"]
+# promote = "hand"                      # or "gate": what passes it is let in by itself
 
 [retention]
 readings = "90d"                        # of the bucket that `tocsin store init` makes; later, change the bucket

@@ -1,15 +1,19 @@
-"""`tocsin keep`: the models of a fleet watched, trained anew and judged."""
+"""`tocsin keep`: the models of a fleet watched, trained anew and judged, by one process whatever number is started."""
 
 import logging
 import threading
 import uuid
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Protocol
 
 from bus.address import Address
 from bus.feed import KafkaFeed
 from bus.history import history
 from bus.publisher import KafkaPublisher
 from bus.topics import Topics
+from bus.turn import Turn
 from store.influx.client import InfluxClient
 from store.influx.reading.reader import FleetReader
 from tocsin.alarm_watch import AlarmWatch
@@ -26,6 +30,7 @@ from wire.topics import ALARMS, INPUTS
 
 NAME = "tocsin-keep"
 JOIN_S = 15.0
+LISTEN_S = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +57,66 @@ class WholeInbox:
         return self._partitions
 
 
+class Turns(Protocol):
+    """Says which of all keepers of a fleet may work."""
+
+    def mine(self, wait_s: float) -> bool:
+        """Whether it is this one, after listening for so long. Raises BusError."""
+
+
+class Term:
+    """Has a keeper work while it is its turn, and stand by while another one of the fleet keeps the models.
+
+    Each term begins with what the keeper's folder holds by then: `begins` gives what works until it is told to stop.
+    """
+
+    def __init__(self, turns: Turns, begins: Callable[[], Work]) -> None:
+        self._turns = turns
+        self._begins = begins
+        self._over = threading.Event()
+        self._work: Future[None] | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Until told to stop, or until the keeper cannot go on, whose error is raised."""
+        with ThreadPoolExecutor(1, thread_name_prefix="keep-models") as pool:
+            said = False
+            try:
+                while not stop.is_set():
+                    mine = self._turns.mine(LISTEN_S)
+                    if not (mine or said or self._work):
+                        log.info("another keeper of the fleet is at work, or is looked for: this one stands by")
+                        said = True
+                    if mine:
+                        said = False
+                        self._begin(pool)
+                    else:
+                        self._end()
+            finally:
+                self._end()
+
+    def _begin(self, pool: ThreadPoolExecutor) -> None:
+        if self._work is None:
+            log.info("this keeper keeps the models")
+            self._over = threading.Event()
+            self._work = pool.submit(self._begins(), self._over)
+        elif self._work.done():
+            self._work.result()
+
+    def _end(self) -> None:
+        work, self._work = self._work, None
+        if work is not None:
+            self._over.set()
+            work.result()
+
+
 def keep(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Probe]:
     """Keep models until told to end. Raises RoleError, BusError."""
     if not loaded.config.models:
-        msg = "there is nothing to keep: the config has no [[models]]"
-        raise RoleError(msg)
-    partitions = Topics(address).partitions().get(INPUTS, 0)
-    if not partitions:
-        msg = f"there is no topic {INPUTS}: run tocsin stream --create-topics"
+        log.warning("there is nothing to keep until the config has [[models]] and this role is started again")
+        return _idle, Vital
+    partitions = Topics(address).partitions()
+    if missing := sorted({INPUTS, ALARMS} - set(partitions)):
+        msg = f"there is no topic {' and '.join(missing)}: run tocsin stream --create-topics"
         raise RoleError(msg)
     watch = AlarmWatch(
         history=lambda: history(address, ALARMS),
@@ -69,10 +126,15 @@ def keep(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Prob
     client = stack.enter_context(InfluxClient(influx_of(loaded)))
     reader = stack.enter_context(FleetReader(client, book=lambda: watch.book, site=loaded.config.site))
     publisher = stack.enter_context(KafkaPublisher(address, client_id=NAME, give_up_s=CONFIRM_S))
+    inbox = WholeInbox(publisher, partitions[INPUTS])
     stop = threading.Event()
     beside = threading.Thread(target=watch.run, args=(stop,), name="keep-alarms", daemon=True)
     beside.start()
     stack.callback(beside.join, JOIN_S)
     stack.callback(stop.set)
-    work = keeper(loaded, reader, WholeInbox(publisher, partitions))
-    return work.run, lambda: Vital(dead=watch.failure)
+    turn = stack.enter_context(Turn(address, group=NAME, topic=ALARMS))
+    return Term(turn, lambda: keeper(loaded, reader, inbox).run).run, lambda: Vital(dead=watch.failure)
+
+
+def _idle(stop: threading.Event) -> None:
+    stop.wait()

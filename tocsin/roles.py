@@ -89,7 +89,7 @@ def serve(*, config: Path) -> None:
 def keep(*, config: Path, vitals: str) -> None:
     """Keep the models of a fleet good: watch them, train them anew and let the better one in, by `[[models]]`.
 
-    One of it is enough, where the registry and some processor time are at hand.
+    It needs the registry and some processor time. One is at work at a time; another one that is started stands by.
 
     Example: tocsin keep -c tocsin.toml
     """

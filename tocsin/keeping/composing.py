@@ -17,8 +17,11 @@ FOLDER = "keeping"
 
 
 def folder_of(loaded: Loaded) -> Path:
-    """Beside the store of a box; of a fleet, beside where an edge here would have its outbox."""
-    return (log_path(loaded) if is_fleet(loaded.config) else store_path(loaded)).parent / FOLDER
+    """Beside the store of a box; of a fleet, beside the folder of its models, or where an outbox would be."""
+    if not is_fleet(loaded.config):
+        return store_path(loaded).parent / FOLDER
+    models = loaded.config.registry.removeprefix("folder:")
+    return (log_path(loaded) if "://" in models else loaded.path(models)).parent / FOLDER
 
 
 def recipe_at(loaded: Loaded, written: str) -> str:
