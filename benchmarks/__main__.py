@@ -27,6 +27,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "machines": "benchmarks.detection.machines",
     "speed": "benchmarks.detection.speed",
     "bench": "benchmarks.bench",
+    "spared": "benchmarks.spared",
     "swap": "benchmarks.swap",
     "story": "benchmarks.story.campaign",
 }

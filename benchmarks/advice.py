@@ -102,7 +102,7 @@ def learn(folder: Path) -> None:
         writer = csv.writer(file)
         writer.writerow([*KEYS, *columns])
         for trial, row in zip(trials, rows, strict=True):
-            keys = (trial.run, trial.unit, PROCEDURE, "1", trial.station, trial.start_ns, trial.outcome, "", "")
+            keys = (trial.run, trial.unit, PROCEDURE, "1", trial.station, trial.start_ns, trial.outcome, "", "", 1)
             writer.writerow([*keys, *row_of(row, columns)])
     command = [sys.executable, "-m", "tocsin", "train", "bench", "--data", "runs.csv", "--name", "eol"]
     environ = os.environ | {"TOCSIN_REGISTRY": str(folder / "models")}

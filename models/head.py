@@ -25,6 +25,7 @@ class Training(msgspec.Struct, frozen=True):
     recipe: Recipe
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()  # of the channels
+    weight: F64 | None = None  # n; how many units like it a row stands for; None: each for itself
     led: int = 0  # rows before the first of each stretch, which its features needed: so far do windows reach back
 
     @property
@@ -41,6 +42,7 @@ class Training(msgspec.Struct, frozen=True):
             stretch=self.stretch[rows],
             age=self.age[rows],
             t_ns=self.t_ns[rows],
+            weight=None if self.weight is None else self.weight[rows],
         )
 
     def folds(self, count: int) -> Iterator[tuple[Bools, Bools]]:
@@ -104,6 +106,23 @@ class Estimator(Protocol):
 
     def fit(self, training: Training) -> Head:
         """Fit, and set limits from rows that were held out; raises TrainingError where that is not possible."""
+
+
+@runtime_checkable
+class Weighing(Protocol):
+    """An estimator that counts a row as many times as its weight says."""
+
+    @property
+    def weighs(self) -> bool:
+        """True."""
+
+
+@runtime_checkable
+class Doubting(Protocol):
+    """A head that may promise less than was asked for."""
+
+    def doubts(self, training: Training) -> tuple[str, ...]:
+        """What a person should know of it, as sentences."""
 
 
 class TrainingError(Exception):

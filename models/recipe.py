@@ -28,6 +28,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     index: tuple[str, ...] = ()  # a count instead of a time: "cycle", "second"
     group: tuple[str, ...] = ("device", "unit", "run")  # rows with equal values belong together
     labels: tuple[str, ...] = ()  # known afterwards; `train --label` picks one
+    weight: tuple[str, ...] = ()  # how many units like it a row stands for; without it, for itself
     ignore: tuple[str, ...] = ()
     unit_rows: bool = False  # outcome: each row is a whole unit, and a group is where units come one after the other
     channels: tuple[str, ...] = ("*",)  # globs

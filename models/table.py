@@ -15,11 +15,13 @@ class Stretch(msgspec.Struct, frozen=True):
     t_ns: I64  # k; a count instead of a time stands as so many seconds
     rows: F64  # k x c, NaN = missing
     label: F64 | None = None  # k; NaN = not known. Anomaly: 0 or 1; life: what is left; outcome: place in `classes`
+    weight: F64 | None = None  # k; how many units like it a row stands for; None: for itself
 
     def part(self, rows: I64 | slice) -> "Stretch":
         """Some of its rows."""
         label = None if self.label is None else self.label[rows]
-        return Stretch(name=self.name, t_ns=self.t_ns[rows], rows=self.rows[rows], label=label)
+        weight = None if self.weight is None else self.weight[rows]
+        return Stretch(name=self.name, t_ns=self.t_ns[rows], rows=self.rows[rows], label=label, weight=weight)
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -42,4 +44,9 @@ class Table(msgspec.Struct, frozen=True):
     def labels(self) -> F64:
         """All labels below each other, n; NaN where none is known."""
         parts = [np.full(len(s.t_ns), np.nan) if s.label is None else s.label for s in self.stretches]
+        return np.concatenate(parts or [np.zeros(0)])
+
+    def weights(self) -> F64:
+        """All weights below each other, n; 1 where none is said."""
+        parts = [np.ones(len(s.t_ns)) if s.weight is None else s.weight for s in self.stretches]
         return np.concatenate(parts or [np.zeros(0)])

@@ -168,6 +168,7 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True, tag="run"):
     row: Mapping[str, float] = {}  # what was measured, as a model sees it; only when over
     model: str = ""
     model_version: Count = 0
+    weight: float = 1.0  # runs that it stands for: a spared control run for those that were stopped in its stead
 
 
 Meaning = Literal["anomaly", "normal", "maintenance", "pass", "fail"]

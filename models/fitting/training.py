@@ -3,13 +3,13 @@
 import msgspec
 import numpy as np
 
-from models.contract import Task
+from models.contract import F64, Task
 from models.estimators import estimator
 from models.features.bank import Bank
 from models.features.normalise import Normaliser, normaliser
 from models.features.table import bank as bank_of
 from models.fitting.soundness import checked, few, sane
-from models.head import Training, TrainingError
+from models.head import Doubting, Estimator, Training, TrainingError, Weighing
 from models.recipe import Recipe
 from models.table import Stretch, Table
 from models.trained import Trained
@@ -34,7 +34,9 @@ def train(recipe: Recipe, table: Table, *, name: str = "model", version: int = 1
         warnings += few(table.stretches)
     scale = normaliser(recipe.normalise).fit(table.stacked())
     bank = bank_of(recipe, len(table.channels))
-    head = estimator(recipe).fit(_training(recipe, table, bank, scale))
+    training, kind = _training(recipe, table, bank, scale), estimator(recipe)
+    head = kind.fit(training)
+    warnings += _unweighed(kind, training) + (head.doubts(training) if isinstance(head, Doubting) else ())
     model = Trained(
         name=name,
         version=version,
@@ -72,8 +74,22 @@ def _training(recipe: Recipe, table: Table, bank: Bank, scale: Normaliser) -> Tr
         recipe=recipe,
         classes=table.classes,
         names=table.channels,
+        weight=_weights(table),
         led=bank.warm - 1,
     ).part(warm)
+
+
+def _weights(table: Table) -> F64 | None:
+    """None where each row stands for itself."""
+    weights = table.weights()
+    return weights if (weights != 1.0).any() else None
+
+
+def _unweighed(kind: Estimator, training: Training) -> tuple[str, ...]:
+    if training.weight is None or isinstance(kind, Weighing):
+        return ()
+    count = int((training.weight != 1.0).sum())
+    return (f"{count} rows stand for more or fewer than themselves: this kind of estimator counts each as one",)
 
 
 def _normal_only(table: Table) -> Table:

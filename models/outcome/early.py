@@ -23,7 +23,8 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Gradient-boosted trees shown many units after many of their steps: what stood out so far, and what drifts.
 
     A row is a unit, its columns stand in the order of measurement, `STEP/NAME`; named otherwise, they are cut into
-    `steps`. Rows of a stretch come from one station. Needs `normalise = { kind = "none" }` and the feature `seen`.
+    `steps`. Rows of a stretch come from one station. A unit counts as many times as its weight says, but in what is
+    usual, where each that passed counts once. Needs `normalise = { kind = "none" }` and the feature `seen`.
     """
 
     steps: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
@@ -38,6 +39,11 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     shrink: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.3  # of what measurements have in common
     follow: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.7  # share of a station's drift expected of the next unit
     span: Annotated[float, msgspec.Meta(ge=1.0)] = 12.0  # units that a station remembers
+
+    @property
+    def weighs(self) -> bool:
+        """See `models.head.Weighing`."""
+        return True
 
     def fit(self, training: Training) -> EarlyCall:
         """Fit; chances, intervals and the limit from units that trees had not seen. Raises TrainingError."""
@@ -65,6 +71,7 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 rate=calibration.false_alarm_rate,
                 multiple=calibration.multiple,
                 coverage=calibration.coverage,
+                weight=None if known.weight is None else known.weight[held],
             ),
             channels=known.channels,
         )
@@ -97,11 +104,13 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """One set of trees, fitted on units that are cut off after some of their steps."""
         seed, count = known.recipe.seed + turn, len(seen.steps.ends) + 1
         drawn = np.random.default_rng(seed).random((known.rows, count)) < self.looks / count
-        parts, labels = [], []
+        parts, labels, weights = [], [], []
+        weight = np.ones(known.rows) if known.weight is None else known.weight
         for at in range(count):
             rows = np.flatnonzero(inside & drawn[:, at])
             parts.append(seen.told(*_of(shown, rows), at - 1))
             labels.append(known.label[rows])
+            weights.append(weight[rows])
         params = {
             "objective": "binary",
             "learning_rate": self.rate,
@@ -118,7 +127,10 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "verbosity": -1,
         }
         data = lightgbm.Dataset(
-            np.concatenate(parts), np.concatenate(labels), params={"verbosity": -1, "num_threads": 1}
+            np.concatenate(parts),
+            np.concatenate(labels),
+            weight=None if known.weight is None else np.concatenate(weights),
+            params={"verbosity": -1, "num_threads": 1},
         )
         return lightgbm.train(params, data, num_boost_round=self.trees)
 

@@ -1,12 +1,13 @@
 """The early call at work: after each step of a unit, how likely it fails, and what speaks for it."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from lightgbm import Booster
 
 from models.contract import F64, I64
-from models.head import Settled, shares
+from models.head import Settled, Training, shares
 from models.outcome.early_odds import Odds
 from models.outcome.early_view import View
 from models.outcome.stages import said
@@ -34,6 +35,16 @@ class EarlyCall:
     def outlooks(self) -> int:
         """P(pass), P(fail), low and high of it."""
         return 4
+
+    def doubts(self, training: Training) -> tuple[str, ...]:
+        """Where it stops no one."""
+        if np.isfinite(self.odds.limit):
+            return ()
+        rate, passed = training.recipe.calibration.false_alarm_rate, int((training.label == 0).sum())
+        need = f"it takes {ceil(1.0 / rate) - 1} that could be held out" if rate > 0 else "no number would do"
+        heavy = "" if training.weight is None else ", and more where some stand for many"
+        promise = f"too few to promise that at most {rate:.2%} of such are stopped ({need}{heavy})"
+        return (f"{passed} units passed, {promise}: this model tells chances and never says stop",)
 
     def look(self, x: F64) -> F64:
         """Spreads from the usual, n x c."""

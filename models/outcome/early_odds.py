@@ -41,12 +41,16 @@ class Odds:
         return np.stack([1.0 - failing, failing, low, high], axis=1)
 
 
-def odds(told: F64, failed: Bools, *, rate: float, multiple: float, coverage: float) -> Odds:
-    """From what trees said of n held-out units before the first and after each step, n x (steps + 1)."""
-    slope, base = _calibrated(told.ravel(), np.repeat(failed, told.shape[1]))
+def odds(told: F64, failed: Bools, *, rate: float, multiple: float, coverage: float, weight: F64 | None = None) -> Odds:
+    """From what trees said of n held-out units before the first and after each step, n x (steps + 1).
+
+    `weight`: how many units like it each stands for (n; inverse probability, Horvitz and Thompson 1952).
+    """
+    slope, base = _calibrated(told, failed, weight)
     found = slope * told + base
-    at = [_intervals(column, failed, coverage) for column in found.T]
-    limit = run_limit(found[~failed, 1:], rate)
+    each = np.ones(len(failed)) if weight is None else weight
+    at = [_intervals(column, failed, coverage, each) for column in found.T]
+    limit = run_limit(found[~failed, 1:], rate, each[~failed])
     return Odds(
         slope=slope,
         base=base,
@@ -57,39 +61,61 @@ def odds(told: F64, failed: Bools, *, rate: float, multiple: float, coverage: fl
     )
 
 
-def run_limit(passed: F64, rate: float) -> float:
+def run_limit(passed: F64, rate: float, weight: F64 | None = None) -> float:
     """The log odds that a passing unit exceeds after any of its steps with a chance of at most `rate`.
 
     From n held-out units that passed (n x steps), by the rank of the highest of each (split conformal, Papadopoulos
-    2002): where 1 / (n + 1) is more than the rate, no limit keeps the promise.
+    2002): where 1 / (n + 1) is more than the rate, no limit keeps the promise. Each counts as its `weight` (n), and the
+    unit to come, of which that is not known, as the heaviest (Tibshirani 2019): so the limit is rather too high.
 
     >>> run_limit(np.array([[0.0, 3.0], [1.0, 0.0], [2.0, 1.0]]), rate=0.3)
     3.0000000000000004
+    >>> run_limit(np.array([[3.0], [1.0], [2.0]]), rate=0.3, weight=np.array([1.0, 1.0, 5.0]))
+    inf
     """
-    highest = np.sort(passed.max(axis=1))
-    rank = int(np.ceil((len(highest) + 1) * (1.0 - rate)))
-    return float(np.nextafter(highest[rank - 1], np.inf)) if rank <= len(highest) else np.inf
+    highest = passed.max(axis=1)
+    order = np.argsort(highest, kind="stable")
+    each = np.ones(len(order)) if weight is None else weight[order]
+    reached = np.cumsum(each)
+    rank = int(np.searchsorted(reached, (reached[-1] + each.max()) * (1.0 - rate)))
+    return float(np.nextafter(highest[order[rank]], np.inf)) if rank < len(order) else np.inf
 
 
-def _calibrated(told: F64, failed: Bools) -> tuple[float, float]:
+def _calibrated(told: F64, failed: Bools, weight: F64 | None) -> tuple[float, float]:
     """Slope and base of the log odds (Platt 1999)."""
-    fitted = LogisticRegression(C=1e3).fit(told[:, None], failed)
+    count = told.shape[1]
+    fitted = LogisticRegression(C=1e3).fit(
+        told.reshape(-1, 1), np.repeat(failed, count), None if weight is None else np.repeat(weight, count)
+    )
     return max(float(fitted.coef_[0, 0]), FLATTEST), float(fitted.intercept_[0])
 
 
-def _intervals(found: F64, failed: Bools, coverage: float) -> tuple[F64, F64, F64]:
-    """Knots, and how often units of nearly those odds fail: bounds of Clopper and Pearson (1934)."""
+def _intervals(found: F64, failed: Bools, coverage: float, weight: F64) -> tuple[F64, F64, F64]:
+    """Knots, and how often units of nearly those odds fail: bounds of Clopper and Pearson (1934).
+
+    Units of uneven weight count as so many of even weight as would tell their share as well: the square of the sum of
+    weights over the sum of their squares (Kish 1965).
+    """
     order = np.argsort(found, kind="stable")
-    ranked, size = found[order], len(found)
-    width = min(size, max(NEAREST, size // 20))
-    places = np.unique(np.linspace(0, size - 1, KNOTS).round().astype(np.int64))
-    begin = np.clip(places - width // 2, 0, size - width)
-    sums = np.concatenate([[0], np.cumsum(failed[order])])
-    count = (sums[begin + width] - sums[begin]).astype(np.float64)
-    tail = (1.0 - coverage) / 2.0
-    low = np.where(count > 0, beta.ppf(tail, np.maximum(count, 1), width - count + 1), 0.0)
-    high = np.where(count < width, beta.ppf(1.0 - tail, count + 1, np.maximum(width - count, 1)), 1.0)
+    ranked, most = found[order], len(found)
+    width = min(most, max(NEAREST, most // 20))
+    places = np.unique(np.linspace(0, most - 1, KNOTS).round().astype(np.int64))
+    begin = np.clip(places - width // 2, 0, most - width)
+    total, squares, bad = (
+        _within(each[order], begin, width) for each in (weight, weight * weight, np.where(failed, weight, 0.0))
+    )
+    some = _within(failed[order].astype(np.float64), begin, width)
+    count, size = bad * (total / squares), total * (total / squares)
+    left, tail = np.maximum(size - count, 0.0), (1.0 - coverage) / 2.0
+    low = np.where(some > 0, beta.ppf(tail, np.where(some > 0, count, 1.0), left + 1.0), 0.0)
+    high = np.where(some < width, beta.ppf(1.0 - tail, count + 1.0, np.where(some < width, left, 1.0)), 1.0)
     fill = KNOTS - len(places)
     rising = [ranked[places], np.maximum.accumulate(low), np.maximum.accumulate(high)]
     knots, low, high = (np.concatenate([each, np.repeat(each[-1:], fill)]) for each in rising)
     return knots, low, high
+
+
+def _within(x: F64, begin: I64, width: int) -> F64:
+    """Sums of so many in a row."""
+    sums = np.concatenate([[0.0], np.cumsum(x)])
+    return np.asarray(sums[begin + width] - sums[begin])

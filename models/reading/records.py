@@ -15,6 +15,7 @@ from models.reading.groups import Filed, Group, groups, joined
 from models.reading.roles import Roles, listed, roles
 from models.reading.sheets import Sheet
 from models.reading.suspects import suspects
+from models.reading.weights import weights_of
 from models.recipe import Recipe
 from models.table import Stretch, Table
 from models.trained import Trained
@@ -70,9 +71,10 @@ def records(
             if label_of is None:
                 told.append("no label column: each unit is taken to have failed after its last row")
             label_of = _left(label_of, found, count, recipe)
+    weight = weights_of(filed.frame[what.weight], _where(filed, what.weight)) if what.weight else None
     table = Table(
         channels=tuple(channel.name for channel in channels),
-        stretches=tuple(_stretch(group, t_ns, rows, label_of) for group in found),
+        stretches=tuple(_stretch(group, t_ns, rows, label_of, weight) for group in found),
         classes=classes,
         words={channel.name: channel.words for channel in channels if channel.words},
     )
@@ -181,12 +183,13 @@ def _left(label: F64 | None, found: Sequence[Group], count: F64 | None, recipe: 
     return label if recipe.cap is None else np.minimum(label, recipe.cap)
 
 
-def _stretch(group: Group, t_ns: I64 | None, rows: F64, label: F64 | None) -> Stretch:
+def _stretch(group: Group, t_ns: I64 | None, rows: F64, label: F64 | None, weight: F64 | None) -> Stretch:
     return Stretch(
         name=group.name,
         t_ns=np.arange(len(group.rows), dtype=np.int64) * NS_PER_S if t_ns is None else t_ns[group.rows],
         rows=rows[group.rows],
         label=None if label is None else label[group.rows],
+        weight=None if weight is None else weight[group.rows],
     )
 
 

@@ -1,4 +1,4 @@
-"""What each column of a table is: time, count, group, label, left out, or a channel."""
+"""What each column of a table is: time, count, group, label, weight, left out, or a channel."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -16,6 +16,7 @@ class Roles(msgspec.Struct, frozen=True):
     index: str
     groups: tuple[str, ...]
     label: str
+    weight: str
     keys: tuple[str, ...]  # times, counts and groups, in the order of the file
     channels: tuple[str, ...]
     nameless: tuple[str, ...]
@@ -33,13 +34,14 @@ def roles(names: Sequence[str], columns: Columns, *, label: str = "") -> Roles:
         raise ReadingError(msg)
     keys = [name for name in names if name in {*columns.time, *columns.index, *columns.group} and name != label]
     chosen = label or _first(columns.labels, names)
-    left_out = {*keys, *columns.labels, chosen}
+    left_out = {*keys, *columns.labels, *columns.weight, chosen}
     nameless = [name for name in names if _is_nameless(name)]
     return Roles(
         time=_first(columns.time, keys),
         index=_first(columns.index, keys),
         groups=tuple(name for name in columns.group if name in keys),
         label=chosen,
+        weight=_first(columns.weight, names),
         keys=tuple(keys),
         channels=tuple(
             name

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from wire.readings import Measured, StepEnded
 
-KEYS = ("run", "unit", "procedure", "version", "station", "time", "outcome", "control", "stopped_at")
+KEYS = ("run", "unit", "procedure", "version", "station", "time", "outcome", "control", "stopped_at", "weight")
 MARGIN = ".margin"
 SECONDS = ".seconds"
 

@@ -28,7 +28,7 @@ def start(event: RunStarted, t_ns: int, ledger: Ledger) -> None:
     run.unit, run.procedure, run.version, run.station = event.unit, event.procedure, event.version, event.station
     run.operator, run.retest_of, run.planned = event.operator, event.retest_of, event.steps[:MOST_STEPS]
     run.source = event.source or run.source
-    run.control = _control(name, run, ledger)
+    _draw(name, run, ledger)
     _look_back(name, run, ledger)
     if not (known or run.over):
         _look_around(name, run, ledger)
@@ -56,7 +56,7 @@ def join(event: Measured | StepEnded, what: str, t_ns: int, ledger: Ledger) -> R
     name, run = event.run, ledger.floor.run(event.run)
     if run is None:
         run = _new(name, RunRecord(started_ns=t_ns, source=event.source, station=event.station), ledger)
-        run.control = _control(name, run, ledger)
+        _draw(name, run, ledger)
         ledger.note(name, run, [remarks.unheard(what)])
         _look_around(name, run, ledger)
     if event.station and not run.station:
@@ -91,9 +91,11 @@ def _make_room(name: str, ledger: Ledger) -> None:
         give_up(other, run, remarks.CROWDED_OUT, ledger.edge_clock_ns, ledger)
 
 
-def _control(name: str, run: RunRecord, ledger: Ledger) -> bool:
+def _draw(name: str, run: RunRecord, ledger: Ledger) -> None:
+    """Whether it is a control run."""
     share = ledger.rule(run).whole_share
-    return whole(name, WHOLE_SHARE if share is None else share)
+    run.share = WHOLE_SHARE if share is None else share
+    run.control = whole(name, run.share)
 
 
 def _look_around(name: str, run: RunRecord, ledger: Ledger) -> None:

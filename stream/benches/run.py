@@ -43,6 +43,8 @@ class RunRecord(msgspec.Struct):
     width: int = 0  # characters in the names of its columns
     remarks: tuple[str, ...] = ()
     control: bool = False
+    share: float = 1.0  # of runs that were to be control runs when it began
+    spared: bool = False  # a control run that would have been told to stop
     given_again: bool = False  # its name, to another run, of which nothing is taken
     taught: bool = False  # it ended with an outcome that says something of its station
     p_fail: float | None = None
@@ -62,6 +64,11 @@ class RunRecord(msgspec.Struct):
     def over(self) -> bool:
         """Whether it ended, or was given up."""
         return self.state != "running"
+
+    @property
+    def weight(self) -> float:
+        """Runs that it stands for: of those that were called while advice was on, only control runs have an outcome."""
+        return 1.0 / self.share if self.spared and self.share > 0 else 1.0
 
     @property
     def ended(self) -> tuple[str, ...]:
@@ -97,6 +104,7 @@ class RunRecord(msgspec.Struct):
             return False
         if advice.model:
             self.p_fail, self.model, self.model_version = advice.p_fail, advice.model, advice.model_version
+        spared = advice.would_stop and advice.withheld == "control" and not self.spared
         due = advice.would_stop and not self.would_stop_at
         told = advice.stop and not self.stopped_at
         if due:
@@ -105,7 +113,8 @@ class RunRecord(msgspec.Struct):
             self.stopped_at = advice.step
         if due or told:
             self.saved_s = advice.saved_s
-        return due or told
+        self.spared = self.spared or spared
+        return due or told or spared
 
     def told(self, name: str, edge: str, origin: Origin) -> Run:
         """Its whole state as an outcome; counts as a change."""
@@ -136,4 +145,5 @@ class RunRecord(msgspec.Struct):
             row=dict(self.row) if self.over else {},
             model=self.model,
             model_version=self.model_version,
+            weight=self.weight,
         )

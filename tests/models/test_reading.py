@@ -235,6 +235,27 @@ def test_classes_are_sorted_and_the_failure_comes_last(
     assert [classes[int(at)] for at in got.table.labels()] == cells
 
 
+WEIGHED = msgspec.structs.replace(
+    OUTCOME, columns=Columns(time=("t",), group=("station",), labels=("result",), weight=("weight",), unit_rows=True)
+)
+
+
+def test_a_row_stands_for_as_many_as_its_weight_says_and_without_one_for_itself(tmp_path: Path) -> None:
+    text = "t,station,weight,a,result\n3,s1,20,1,pass\n1,s1,,2,fail\n2,s2,0.5,3,pass\n"
+    table = of_text(tmp_path, text, WEIGHED).table
+    assert table.channels == ("a",)
+    assert table.weights().tolist() == [1.0, 20.0, 0.5]
+    assert [stretch.rows[:, 0].tolist() for stretch in table.stretches] == [[2.0, 1.0], [3.0]]
+    assert table.stretches[0].part(slice(1, 2)).weight == 20.0
+    assert of_text(tmp_path, text.replace("weight,", "c,"), WEIGHED).table.weights().tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize("cell", ["0", "-1", "many", "inf"])
+def test_a_weight_that_is_no_number_above_0_is_refused(cell: str, tmp_path: Path) -> None:
+    with pytest.raises(ReadingError, match="how many units like it each row stands for"):
+        of_text(tmp_path, f"t,station,weight,a,result\n1,s1,1,1,pass\n2,s1,{cell},2,fail\n", WEIGHED)
+
+
 def test_each_labelled_row_without_a_key_is_a_unit_of_its_own(tmp_path: Path) -> None:
     got = of_text(tmp_path, "a,result\n1,0\n2,1\n3,0\n", OUTCOME)
     assert [stretch.name for stretch in got.table.stretches] == ["row 1", "row 2", "row 3"]

@@ -212,6 +212,9 @@ EXAMPLES: Mapping[str, Message] = {
         model="eol",
         model_version=2,
     ),
+    "run-spared": Run(
+        ORIGIN, "edge-1", "run-3", 1, "SN44", "end-of-line", "3", "bench-2", "pass", AT, AT, control=True, weight=20.0
+    ),
     "label": _LABEL,
     "liveness": Liveness(ORIGIN, "edge-1", "pump-1", AT, AT - 1, Health.LEARNING, 0.25),
     "dead-letter": DeadLetter(ORIGIN, "serial-1", "not UTF-8", b"\xff\xfe", 2, 3, AT, "pump-1"),

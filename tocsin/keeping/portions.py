@@ -61,9 +61,8 @@ def runs(config: Config, name: str, reader: Reader, folder: Path, *, since_ns: i
         rows = [(run, label) for run in ended if (label := labels.get((run.edge, run.run))) is not None]
         if rows:
             file = f"runs-{at}.parquet"
-            run_table([msgspec.structs.replace(run, state=label.meaning) for run, label in rows]).to_parquet(
-                folder / file
-            )
+            said = [msgspec.structs.replace(run, state=label.meaning) for run, label in rows]
+            run_table(said, judged=True).to_parquet(folder / file)
             found.append(Runs(procedure, file, tuple(label.id for _, label in rows)))
     return tuple(found)
 

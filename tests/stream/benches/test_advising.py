@@ -149,6 +149,41 @@ def test_a_run_of_the_share_that_is_tested_whole_is_never_stopped() -> None:
     assert {run.control for run in hall.runs()} == {True, False}
 
 
+def _called(hall: Hall) -> dict[str, float]:
+    """What runs weigh that were called after their second step and went on to the end, as far as they were let."""
+    for number in range(12):
+        run = f"r{number}"
+        hall.start(run)
+        hall.step(run, "S1", 0.1)
+        assert hall.runs(run)[-1].weight == 1.0
+        stop = hall.step(run, "S2", 0.9 if number < 10 else 0.1).stop
+        hall.reload()
+        hall.end(run, "aborted" if stop else "fail")
+    return {name: hall.runs(name)[-1].weight for name in (f"r{number}" for number in range(12))}
+
+
+def test_a_control_run_that_was_called_stands_for_those_that_were_stopped_in_its_stead() -> None:
+    weights = _called(_hall(**ON, whole_share=0.25))
+    spared = {f"r{number}" for number in range(10) if whole(f"r{number}", 0.25)}
+    assert spared
+    assert weights == {name: 4.0 if name in spared else 1.0 for name in weights}
+
+
+def test_in_shadow_each_run_stands_for_itself() -> None:
+    assert set(_called(_hall(whole_share=0.25)).values()) == {1.0}
+
+
+def test_a_control_run_that_was_called_in_shadow_and_again_once_benches_were_told_was_spared() -> None:
+    hall = _hall(whole_share=1.0)
+    hall.start("r1")
+    hall.step("r1", "S1", 0.9)
+    assert not hall.state.benches["hall"].runs["r1"].spared
+    _switch(hall, Verb.ADVISE)
+    hall.step("r1", "S2", 0.9)
+    assert hall.state.benches["hall"].runs["r1"].spared
+    assert hall.runs("r1")[-1].would_stop_at == "S1"
+
+
 def test_the_share_that_is_tested_whole_is_what_it_says() -> None:
     found = sum(whole(f"run-{number}", 0.05) for number in range(20_000))
     assert 0.045 < found / 20_000 < 0.055

@@ -28,7 +28,7 @@ task = "outcome"
 time = ["time"]
 group = ["station", "run"]
 labels = ["outcome"]
-ignore = ["unit", "procedure", "version", "control", "stopped_at"]
+ignore = ["unit", "procedure", "version", "control", "stopped_at", "weight"]
 [estimator]
 kind = "imported"
 path = "sklearn.linear_model.LogisticRegression"
