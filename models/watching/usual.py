@@ -35,7 +35,7 @@ def reference(
     At most 200 KB as JSON. Raises NoReferenceError where the rows are too few to say what is usual.
     """
     known = {name: seen for name, seen in devices.items() if len(seen.t_ns)}
-    block_ns = 0 if units else _block_ns(known.values())
+    block_ns = 0 if units else _block_ns(list(known.values()))
     low, high = RUNS
     block_rows = min(high, max(low, sum(len(seen.t_ns) for seen in known.values()) // BLOCKS)) if units else 0
     blocks = {name: _blocks(seen, block_ns, block_rows) for name, seen in known.items()}
@@ -67,10 +67,20 @@ def _every_ns(devices: Iterable[Seen]) -> int:
     return int(np.median(np.diff(longest.t_ns)))
 
 
-def _block_ns(devices: Iterable[Seen]) -> int:
-    """A day where there are enough of them, since a day has its own course; else a twelfth of the longest device."""
+def _block_ns(devices: Sequence[Seen]) -> int:
+    """The first length of a block that makes enough of them.
+
+    A day where there are some, since a day has its own course; else a twelfth of the longest device, from its first row
+    to its last; else, where gaps take most of that, of the time in which it has rows.
+    """
     longest = max((int(seen.t_ns[-1] - seen.t_ns[0]) for seen in devices), default=0)
-    return DAY_NS if longest >= FEWEST_BLOCKS * DAY_NS else max(1, longest // BLOCKS)
+    lengths = [max(1, longest // BLOCKS)]
+    if longest >= FEWEST_BLOCKS * DAY_NS:
+        lengths.insert(0, DAY_NS)
+    if longest:
+        lengths.append(max(1, max(len(seen.t_ns) for seen in devices) * _every_ns(devices) // BLOCKS))
+    enough = (each for each in lengths if sum(len(_blocks(seen, each, 0)) for seen in devices) >= FEWEST_BLOCKS)
+    return next(enough, lengths[0])
 
 
 def _blocks(seen: Seen, block_ns: int, block_rows: int) -> list[Seen]:

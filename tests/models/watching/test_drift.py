@@ -166,6 +166,16 @@ def test_a_few_rows_say_nothing_of_what_is_usual() -> None:
         reference(("heat",), {"pump": seen})
 
 
+def test_rows_of_an_hour_and_some_of_weeks_before_say_what_is_usual_in_an_hour() -> None:
+    said = np.random.default_rng(1).normal(size=(3_600 + 600, 1))
+    hour_ns = MONDAY_NS + np.arange(3_600, dtype=np.int64) * 1_000_000_000
+    before_ns = MONDAY_NS - 20 * DAY_NS + np.arange(600, dtype=np.int64) * 1_000_000_000
+    t_ns = np.concatenate([before_ns, hour_ns])
+    usual = reference(("a",), {"pump-1": Seen(t_ns, said, said[:, 0], said[:, 0] > 9, t_ns)})
+    assert usual.block_ns == 350 * 1_000_000_000, "a twelfth of the 70 minutes in which it has rows"
+    assert usual.part("pump-1").blocks >= 10
+
+
 def test_devices_that_differ_are_each_held_against_themselves() -> None:
     rng = np.random.default_rng(2)
     t_ns = np.arange(2000, dtype=np.int64) * EVERY_NS
