@@ -38,6 +38,7 @@ class Turn:
         }
         self._consumer: Consumer | None = None
         self._mine = False
+        self.shares = 0  # partitions of its own: 0 while it is in no group, or one of too many
 
     def __enter__(self) -> Self:
         """Join the group. Raises BusError."""
@@ -75,6 +76,7 @@ class Turn:
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         consumer.assign(places)
         consumer.pause(places)
+        self.shares = len(places)
         self._mine = any(place.partition == 0 for place in places)
 
     def _forgotten(self, consumer: Consumer, places: list[TopicPartition]) -> None:
