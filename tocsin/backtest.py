@@ -18,6 +18,7 @@ from stream.detectors import Shelf, lacks
 from stream.seats import RULES_OF
 from tocsin.access import Access, Form, KnownDevice, Rang, Said
 from tocsin.model_place import Model
+from tocsin.row_labels import row_labels
 from wire.config import Config, DeviceRule
 from wire.messages import Alarm, AlarmState, Backtested, Batch, Frame, Scores
 
@@ -105,7 +106,7 @@ def backtest(
     if not judged:
         msg = "; ".join(f"{each.device}: {each.skipped or 'no row could be scored'}" for each in found)
         raise BacktestError(msg)
-    labels = [label for each in judged for label in access.labels(device=each.device)]
+    labels = [label for each in judged for label in row_labels(access, each.device)]
     rang = [_span(alarm, each) for each in judged for alarm in access.alarms(each.device) if _of_model(alarm)]
     live = [alarm for alarm in rang if any(alarm.meets(_whole(each)) for each in judged)]
     return Report(

@@ -18,6 +18,7 @@ from tocsin.keeping.sheets import DEVICE, label_of
 from tocsin.keeping.spans import SAID, Span
 from tocsin.model_data import recipe_of
 from tocsin.model_place import ModelError
+from tocsin.row_labels import row_labels
 from wire.config import DAY_NS, Config
 from wire.settings import Loaded
 
@@ -72,7 +73,7 @@ def _portions(config: Config, name: str, access: Access, folder: Path, between: 
             continue
         file = f"{at}.parquet"
         if access.export(device.device, folder / file, form="parquet", start_ns=first, end_ns=last, noted=False):
-            labels = sorted(access.labels(device=device.device), key=lambda label: label.at_ns)
+            labels = row_labels(access, device.device)
             said = [Span(s.from_ns, s.to_ns, SAID[s.meaning], s.id) for s in labels if s.meaning in SAID]
             found.append(Portion(device.device, (file,), rule, tuple(said)))
     return tuple(found)

@@ -168,7 +168,10 @@ class Keeper:
 
     def _say(self, entry: Entry, look: Look, *, stands: bool) -> None:
         """Told before it is noted: what a crash comes between is told twice, which changes nothing."""
-        log.warning("%s: model %s version %d: %s", look.device, entry.name, entry.version, told(look.watch))
+        level, word = (logging.WARNING, "drifts") if stands else (logging.INFO, "drifts no more")
+        log.log(
+            level, "%s %s, says model %s version %d: %s", look.device, word, entry.name, entry.version, told(look.watch)
+        )
         self._put(entry, look, stands=stands)
 
     def _no_more(self, name: str, keys: set[tuple[str, str]]) -> set[tuple[str, str]]:

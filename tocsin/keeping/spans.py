@@ -50,7 +50,7 @@ def spans(
     said = sorted(standing, key=lambda each: each.at_ns)
     for label, until_ns in zip(said, _untils(said, end_ns), strict=True):
         states = history(label.alarm) if label.alarm else ()
-        if _speaks(label, states):
+        if says_of_rows(label.meaning, states[0].rule if states else ""):
             found += [
                 Span(first, last, SAID[label.meaning], label.id, label.who, withdrawn=bool(label.withdrawn_by))
                 for first, last in _parts(label, stood(states, end_ns), until_ns)
@@ -69,9 +69,9 @@ def _untils(said: Sequence[Label], end_ns: int) -> list[int]:
     return found[::-1]
 
 
-def _speaks(label: Label, states: Sequence[Alarm]) -> bool:
-    """Whether a label says something of rows: one by hand, of maintenance, or on an alarm that speaks of a machine."""
-    return not states or label.meaning == "maintenance" or states[0].rule.partition(":")[0] in OF_MACHINES
+def says_of_rows(meaning: str, rule: str) -> bool:
+    """Whether a label does: by hand (no rule), of maintenance, or found of an alarm that speaks of a machine."""
+    return not rule or meaning == "maintenance" or rule.partition(":")[0] in OF_MACHINES
 
 
 def _others(label: Label) -> set[str]:
