@@ -11,13 +11,12 @@ from wire.messages import Run
 ENDED = ("pass", "fail")  # what was broken off or aborted has no outcome to learn from
 
 
-def run_table(runs: Sequence[Run], *, judged: bool = False) -> pd.DataFrame:
+def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Runs that ended pass or fail in the order of their start: key columns first, then what was measured, in order.
 
-    A run that failed because its bench was told to stop is left out, unless how runs ended was `judged` by somebody.
+    `models.catalogue.outcomes.judged` leaves out those that teach nothing.
     """
-    known = [run for run in runs if run.state in ENDED and (judged or not _on_advice(run))]
-    ended = sorted(known, key=lambda run: (run.started_ns, run.edge, run.run))
+    ended = sorted((run for run in runs if run.state in ENDED), key=lambda run: (run.started_ns, run.edge, run.run))
     columns = layout([run.row for run in ended], [step.name for run in ended[-1:] for step in run.steps])
     keys = pd.DataFrame(
         {
@@ -36,12 +35,6 @@ def run_table(runs: Sequence[Run], *, judged: bool = False) -> pd.DataFrame:
     )
     cells = np.array([row_of(run.row, columns) for run in ended]).reshape(len(ended), len(columns))
     return pd.concat([keys, pd.DataFrame(cells, columns=list(columns))], axis=1)
-
-
-def _on_advice(run: Run) -> bool:
-    """Whether it is said to have failed with no step after that at which it was to stop: that proves nothing."""
-    last = max((step for step in run.steps if step.ended_ns), key=lambda step: step.ended_ns, default=None)
-    return run.state == "fail" and last is not None and last.name == run.stopped_at
 
 
 def _iso(t_ns: int) -> str:

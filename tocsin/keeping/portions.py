@@ -1,18 +1,16 @@
 """What the store holds for a model, written into the folder of a job: bounded, whatever the store holds."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
-from models.catalogue.run_table import ENDED, run_table
+from models.catalogue.outcomes import judged
+from models.catalogue.run_table import run_table
 from store.port import Device, Reader
 from tocsin.keeping.job import Portion, Runs
 from tocsin.keeping.look import devices_of, procedures_of
 from tocsin.keeping.spans import spans
 from wire.config import Config
-from wire.messages import NS_PER_S, Label
+from wire.messages import NS_PER_S
 
 PIECES = 24  # of a history that is too long to be taken whole
 PROBE_NS = 600 * NS_PER_S
@@ -54,15 +52,13 @@ def runs(config: Config, name: str, reader: Reader, folder: Path, *, since_ns: i
     A run without a label was stopped on advice, which knows its end from the model alone, or its label was withdrawn.
     """
     known = reader.runs(since_ns=since_ns, limit=MOST_RUNS, rows=False)
-    labels = {(each.edge, each.run): each for each in _standing(reader.labels(since_ns=since_ns, limit=MOST_LABELS))}
+    labels = reader.labels(since_ns=since_ns, limit=MOST_LABELS)
     found = []
     for at, procedure in enumerate(procedures_of(config, name, known)):
-        ended = reader.runs(procedure=procedure, since_ns=since_ns, limit=MOST_RUNS)
-        rows = [(run, label) for run in ended if (label := labels.get((run.edge, run.run))) is not None]
+        rows = judged(reader.runs(procedure=procedure, since_ns=since_ns, limit=MOST_RUNS), labels)
         if rows:
             file = f"runs-{at}.parquet"
-            said = [msgspec.structs.replace(run, state=label.meaning) for run, label in rows]
-            run_table(said, judged=True).to_parquet(folder / file)
+            run_table([run for run, _ in rows]).to_parquet(folder / file)
             found.append(Runs(procedure, file, tuple(label.id for _, label in rows)))
     return tuple(found)
 
@@ -87,11 +83,6 @@ def _rate(reader: Reader, device: Device) -> float:
         return device.rows / max(1, device.last_ns - device.first_ns)
     newest = reader.readings(device.device, start_ns=device.last_ns - PROBE_NS, end_ns=device.last_ns + 1)
     return len(newest.t_ns) / PROBE_NS
-
-
-def _standing(labels: Sequence[Label]) -> list[Label]:
-    """Of runs, oldest first."""
-    return [label for label in sorted(labels, key=lambda each: each.at_ns) if label.run and label.meaning in ENDED]
 
 
 def drop(folder: Path) -> None:

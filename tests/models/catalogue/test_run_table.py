@@ -5,7 +5,7 @@ from models.catalogue.run_table import run_table
 from models.runs.row import KEYS
 from tests.console.fakes import T0
 from tests.models.catalogue.plant import run
-from wire.messages import NS_PER_S, Run, Step
+from wire.messages import NS_PER_S, Run
 
 
 def ended(name: str, state: str, at: int, **row: float) -> Run:
@@ -31,15 +31,6 @@ def test_a_run_is_a_row_in_the_order_of_start_with_columns_in_the_order_of_measu
 def test_a_run_says_how_many_it_stands_for() -> None:
     runs = [ended("one", "pass", 1), msgspec.structs.replace(ended("spared", "fail", 2), weight=20.0)]
     assert list(run_table(runs)["weight"]) == [1.0, 20.0]
-
-
-def test_a_failure_that_is_but_the_advice_is_left_out_unless_somebody_judged_it() -> None:
-    steps = (Step("S1", T0, 1.0, 1), Step("S2", T0 + 1, 1.0, 1), Step("S3"))
-    told = msgspec.structs.replace(ended("told", "fail", 1), steps=steps, stopped_at="S2")
-    went_on = msgspec.structs.replace(told, run="went-on", stopped_at="S1")
-    passed = msgspec.structs.replace(told, run="passed", state="pass")
-    assert set(run_table([told, went_on, passed])["run"]) == {"went-on", "passed"}
-    assert set(run_table([told, went_on, passed], judged=True)["run"]) == {"told", "went-on", "passed"}
 
 
 def test_no_runs_are_an_empty_table_with_its_keys() -> None:
