@@ -1,24 +1,20 @@
 """A pump that wears, is repaired, and is another one from then on; its model follows, and no flipped label fools it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from benchmarks.story.hall import Hall
+from benchmarks.story.pump import BEGUN_NS, NAMES, life
 from models.arrays import F64, I64
-from simulators.course import Course
-from simulators.pump import Pump
-from simulators.rows import Machine
-from simulators.surroundings import DAY_NS, HOUR_NS, Schedule
-from simulators.wear import BearingWear
+from simulators.surroundings import DAY_NS, HOUR_NS
 from tocsin.keeping.diary import Page
 from wire.config import Config, DeviceRule, ModelRule, Retention
 from wire.messages import Action, Alarm, AlarmState, Label, Labelled, Meaning, Origin, Verb, Verdict
 from wire.ports import Arrival, Row
 
-BEGUN_NS = 1_777_852_800_000_000_000  # 2026-05-04T00:00:00Z, a Monday
 DEVICE, NAME, EDGE = "pump-1", "pump", "edge"
 BATCH = 500
 RECIPE = """
@@ -28,7 +24,6 @@ estimator = { kind = "mahalanobis" }
 calibration = { multiple = 1.5 }
 decision = { k = 6, n = 10, quiet = 20 }
 """
-NEW_NORMAL = {"flow": 1.12, "pressure": 0.9, "vibration_rms": 0.8}  # another impeller
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -87,7 +82,9 @@ class _Story:
         self._hall = hall
         self._plan = plan
         self._said = said
-        self._rows = _life(plan)
+        self._rows = life(
+            seed=plan.seed, every_ns=plan.every_ns, worn=plan.worn, repaired=plan.repaired, again=plan.again
+        )
         self._left: tuple[I64, F64] | None = None
         self._words = 0
 
@@ -184,7 +181,7 @@ class _Story:
         """The next rows are stored and scored, and the keeper has its turn."""
         end_ns = self._hall.now_ns + int(hours * HOUR_NS)
         t_ns, values = self._until(end_ns)
-        rows = [Row(DEVICE, _names(), tuple(row), int(at)) for at, row in zip(t_ns, values.tolist(), strict=True)]
+        rows = [Row(DEVICE, NAMES, tuple(row), int(at)) for at, row in zip(t_ns, values.tolist(), strict=True)]
         parts = [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
         self._hall.put([Arrival("plant", part, own_times=True) for part in parts], end_ns)
         self._acknowledge()
@@ -282,24 +279,3 @@ class _Story:
 
     def _tell(self, words: str) -> None:
         self._said(f"day {self._now():5.1f}: {words}")
-
-
-def _names() -> tuple[str, ...]:
-    return tuple(channel.name for channel in Pump().channels)
-
-
-def _life(plan: Plan) -> Iterator[tuple[I64, F64]]:
-    """Rows of the pump: worn twice, and another one from its repair on."""
-    machine: Machine = Pump(DEVICE, seed=plan.seed, schedule=Schedule.RESTS)
-    for begun, end in ((plan.worn, plan.repaired), (plan.again, plan.again + 1.0)):
-        course = Course(
-            onset_ns=BEGUN_NS + int(begun * DAY_NS), ramp_ns=DAY_NS // 2, until_ns=BEGUN_NS + int(end * DAY_NS)
-        )
-        machine = BearingWear(machine, course, seed=plan.seed)
-    names, repaired_ns = list(machine.names), BEGUN_NS + int(plan.repaired * DAY_NS)
-    for block in machine.blocks(start_ns=BEGUN_NS, every_ns=plan.every_ns, end_ns=BEGUN_NS + 60 * DAY_NS):
-        values = block.values.copy()
-        other = block.t_ns >= repaired_ns
-        for name, factor in NEW_NORMAL.items():
-            values[other, names.index(name)] *= factor
-        yield block.t_ns, values

@@ -100,7 +100,9 @@ def steps(of: Whole) -> Markup:
 
 
 def _step_row(step: Step, values: Sequence[Markup], advice: Advice | None) -> tuple[object, ...]:
-    took = f"{step.duration_s:.1f} s" if step.duration_s is not None else "" if step.ended_ns else "not ended"
+    took = "" if step.ended_ns else "not ended"
+    if step.duration_s is not None:
+        took = f"{step.duration_s:.1f}\N{NO-BREAK SPACE}s"
     measured: object = join(values) if values else f"{step.measured} values" if step.measured else ""
     p_fail = words.chance(advice.p_fail, advice.low, advice.high) if advice is not None else ""
     return step.name, took, measured, p_fail, words.call(advice) if advice is not None else ""

@@ -35,9 +35,7 @@ def run_chart(advice: Sequence[Advice]) -> Options:
             "type": "value",
             "min": 0,
             "max": 100,
-            "name": "%",
-            "nameTextStyle": {"color": INK},
-            "axisLabel": {"color": INK},
+            "axisLabel": {"color": INK, "formatter": "{value} %"},
             "splitLine": {"lineStyle": {"color": GRID}},
         },
         "series": [

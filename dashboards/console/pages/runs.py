@@ -104,7 +104,7 @@ def _share(found: Rate) -> str:
 
 def _measured(saved: Savings) -> str:
     if not saved.false_stop.of:
-        return "No good unit was tested to the end yet: how many stops are false is not known."
+        return "No model called a good unit that was tested to the end yet: how many stops are false is not known."
     runs = {"control": "control runs", "shadow": "runs in shadow"}.get(saved.measured_on, "runs in control and shadow")
     good = f"{saved.false_stop.of:,} good unit{'' if saved.false_stop.of == 1 else 's'}"
     return f"False stops are measured on {good} of {runs}; intervals hold {LEVEL:.0%}."
