@@ -104,6 +104,7 @@ _VERSIONS = Panel(
     id=5,
     kind="table",
     title="Version in use",
+    width=24,
     about="Which version of which model scored each device last.",
     targets=(
         Target(
@@ -130,6 +131,7 @@ _CALLS = Panel(
     id=6,
     kind="table",
     title="Newest calls",
+    width=24,
     about="The newest advice of each station: how likely its run fails, after which step, whether costs say stop, and "
     "whether the bench was told.",
     targets=(
@@ -162,6 +164,7 @@ _RUNS = Panel(
     id=7,
     kind="table",
     title="Test runs",
+    width=24,
     about="What became of the newest runs: a row a change of a run, newest first.",
     targets=(
         Target(
