@@ -1,18 +1,19 @@
 """Runs, advice and labels in the file: their tables, and what is read out of them; the newest state of each stands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 import msgspec
 import pyarrow as pa
 
 from store.records import table
-from wire.messages import Advice, Label, Run
+from wire.messages import Advice, Label, Measured, Run
 
 _encode = msgspec.msgpack.Encoder().encode
 _run = msgspec.msgpack.Decoder(Run).decode
 _advice = msgspec.msgpack.Decoder(Advice).decode
 _label = msgspec.msgpack.Decoder(Label).decode
+_measured = msgspec.msgpack.Decoder(Measured).decode
 _cells = msgspec.msgpack.Decoder(dict[str, float]).decode
 
 _RUNS = pa.schema(
@@ -166,6 +167,26 @@ def advice(con: duckdb.DuckDBPyConnection, edge: str, name: str) -> list[Advice]
     query = "SELECT body FROM advice WHERE run = $run AND ($edge = '' OR edge = $edge)"
     found = [_advice(body) for (body,) in con.execute(query, {"edge": edge, "run": name}).fetchall()]
     return sorted(found, key=lambda one: (one.t_ns, one.done))
+
+
+def newest(con: duckdb.DuckDBPyConnection, of: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
+    """The last word on each of these runs, by (edge, run)."""
+    query = (
+        "SELECT body FROM advice WHERE (edge, run) IN (SELECT (unnest(?), unnest(?))) "
+        "QUALIFY t_ns = max(t_ns) OVER (PARTITION BY edge, run)"
+    )
+    rows = con.execute(query, [[run.edge for run in of], [run.run for run in of]]).fetchall() if of else []
+    found = sorted((_advice(body) for (body,) in rows), key=lambda one: one.done)
+    return {(one.edge, one.run): one for one in found}
+
+
+def measured(con: duckdb.DuckDBPyConnection, edge: str, name: str) -> list[Measured]:
+    """What was said to be measured in a run, in the order it came."""
+    query = (
+        "SELECT body FROM events WHERE kind = 'measured' AND subject = $run AND ($edge = '' OR edge = $edge) "
+        "ORDER BY clock_ns, seq, rowid"
+    )
+    return [_measured(body) for (body,) in con.execute(query, {"edge": edge, "run": name}).fetchall()]
 
 
 def labels(con: duckdb.DuckDBPyConnection, which: WhichLabels) -> list[Label]:

@@ -21,7 +21,7 @@ from store.series import as_series
 from store.whose import Whose
 from store.writing import Pen
 from wire.config import Retention
-from wire.messages import Advice, Alarm, DeadLetter, Gap, Label, Liveness, Run, SourceState
+from wire.messages import Advice, Alarm, DeadLetter, Gap, Label, Liveness, Measured, Run, SourceState
 
 
 class DuckStore:
@@ -157,6 +157,16 @@ class DuckStore:
         """What was advised on a run, in the order of its steps."""
         with self._reading() as con:
             return benches.advice(con, edge, run)
+
+    def newest(self, runs: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
+        """The last word on each of these runs, by (edge, run)."""
+        with self._reading() as con:
+            return benches.newest(con, runs)
+
+    def measured(self, edge: str, run: str) -> list[Measured]:
+        """What a bench said it measured in a run, in the order it came."""
+        with self._reading() as con:
+            return benches.measured(con, edge, run)
 
     def labels(
         self,

@@ -15,6 +15,7 @@ from wire.messages import (
     Health,
     Label,
     Liveness,
+    Measured,
     Outcome,
     Run,
     SourceState,
@@ -170,6 +171,15 @@ class Reader(Protocol):
 
     def advice(self, edge: str, run: str) -> list[Advice]:
         """What was advised on a run, in the order of its steps."""
+
+    def newest(self, runs: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
+        """The last word on each of these runs by (edge, run), as far as there is one; asked for all at once."""
+
+    def measured(self, edge: str, run: str) -> list[Measured]:
+        """What was measured in a run, as its bench said it and in the order it came, be it taken into the run or not.
+
+        It is kept as long as the run.
+        """
 
     def labels(
         self,

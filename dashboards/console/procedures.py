@@ -94,12 +94,19 @@ def standings(reader: Reader, rule_of: Callable[[str], Procedure]) -> Sequence[S
     for run in reader.runs(limit=MOST, rows=False):
         if run.procedure:
             by_name.setdefault(run.procedure, []).append(run)
-    return [_standing(reader, name, some, rule_of(name)) for name, some in sorted(by_name.items())]
+    last = {name: max(some, key=lambda run: run.changed_ns) for name, some in by_name.items()}
+    said = reader.newest(list(last.values()))
+    return [
+        _standing(name, some, rule_of(name), said.get((last[name].edge, last[name].run)))
+        for name, some in sorted(by_name.items())
+    ]
 
 
 def live(reader: Reader) -> Sequence[Live]:
     """The runs that go on, each with the newest word on it."""
-    return [Live(run, newest(reader, run)) for run in reader.runs(state="running", limit=GOING, rows=False)]
+    runs = reader.runs(state="running", limit=GOING, rows=False)
+    said = reader.newest(runs)
+    return [Live(run, said.get((run.edge, run.run))) for run in runs]
 
 
 def ended(reader: Reader) -> Sequence[Run]:
@@ -107,13 +114,5 @@ def ended(reader: Reader) -> Sequence[Run]:
     return [run for run in reader.runs(limit=GOING + ENDED, rows=False) if run.state != "running"][:ENDED]
 
 
-def newest(reader: Reader, run: Run) -> Advice | None:
-    """The last word on a run."""
-    said = reader.advice(run.edge, run.run)
-    return said[-1] if said else None
-
-
-def _standing(reader: Reader, name: str, runs: Sequence[Run], rule: Procedure) -> Standing:
-    last = max(runs, key=lambda run: run.changed_ns)
-    saved = savings(runs, rule.costs or Costs())
-    return Standing(name, rule, runs, saved, newest(reader, last))
+def _standing(name: str, runs: Sequence[Run], rule: Procedure, newest: Advice | None) -> Standing:
+    return Standing(name, rule, runs, savings(runs, rule.costs or Costs()), newest)

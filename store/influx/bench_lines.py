@@ -4,15 +4,15 @@ A point a change, so that one point is only ever written with one content. The l
 of what it is about: things of one millisecond keep apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from zlib import crc32
 
 import msgspec
 
 from store.influx.blob import written
-from store.influx.protocol import Said
-from store.influx.table import ADVICE, BODY, CELLS, EDGE, LABELS, PROCEDURE, RUNS, STATION, Measurement
-from wire.messages import NS_PER_S, Advice, Label, Run
+from store.influx.protocol import Said, Whole
+from store.influx.table import ADVICE, BODY, CELLS, EDGE, LABELS, MEASURED, PROCEDURE, RUNS, STATION, Measurement
+from wire.messages import NS_PER_S, Advice, Batch, Label, Measured, Run
 
 APART = 1_000_000
 
@@ -35,6 +35,28 @@ def point_of(message: Run | Advice | Label) -> Point:
             return _advice(message)
         case Label():
             return _label(message)
+
+
+def measured_in(batch: Batch) -> Iterator[Point]:
+    """What a batch says was measured, by runs and in its order."""
+    by_run: dict[str, list[Measured]] = {}
+    for event in batch.events:
+        if isinstance(event, Measured):
+            by_run.setdefault(event.run, []).append(event)
+    for run, events in by_run.items():
+        for place, body in enumerate(_bodies(events)):
+            at_ns = _apart(batch.clock_ns, batch.log, batch.seq, run, place)
+            yield Point(MEASURED, {EDGE: batch.edge}, {"run": run, BODY: body}, at_ns)
+
+
+def _bodies(events: Sequence[Measured]) -> Iterator[Whole | None]:
+    """As few texts as hold them all: many with long texts are more than one field takes."""
+    body = written(events)
+    if body is not None or len(events) == 1:
+        yield body
+        return
+    half = len(events) // 2
+    yield from (*_bodies(events[:half]), *_bodies(events[half:]))
 
 
 def _run(run: Run) -> Point:

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import msgspec
 
-from store.influx.bench_lines import point_of
+from store.influx.bench_lines import measured_in, point_of
 from store.influx.protocol import NONE, Said, fields_of, name_of, texts_of
 from store.influx.table import (
     ACTIVE_ALARMS,
@@ -122,6 +122,7 @@ class Lines:
                     parts.append(self._source(batch, event))
         if batch.outbox is not None:
             parts.append(self._outbox(batch, batch.outbox))
+        parts += [self._line(point.kind, point.tags, point.fields, point.at_ns) for point in measured_in(batch)]
         return b"".join(parts)
 
     def scores(self, scores: Scores) -> bytes:

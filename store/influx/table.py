@@ -86,6 +86,11 @@ ADVICE = Measurement(  # time: the step's end, its last six digits tell runs and
     fields=("p_fail", "low", "high", "stop", "would_stop", "done"),
     texts=("step", "run", "unit", "withheld", BODY),
 )
+MEASURED = Measurement(  # time: the edge's clock, its last six digits tell messages apart
+    name="measured",
+    tags=(EDGE, SITE),
+    texts=("run", BODY),
+)
 LABELS = Measurement(  # time: when it was made, its last six digits tell labels and their states apart
     name="labels",
     tags=(EDGE, SITE),
@@ -124,6 +129,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         LIVENESS,
         RUNS,
         ADVICE,
+        MEASURED,
         LABELS,
         GAPS,
         SOURCES,

@@ -5,7 +5,7 @@ import math
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +26,7 @@ from wire.messages import (
     Labelled,
     Liveness,
     Meaning,
+    Measured,
     Origin,
     Priority,
     Run,
@@ -53,6 +54,7 @@ class Plant:
         self.counts: list[Accounts] = []
         self.tested: dict[tuple[str, str], Run] = {}
         self.advised: list[Advice] = []
+        self.said: list[Measured] = []
         self.labelled: dict[str, Label] = {}
         self.broken: Exception | None = None
         self.answering = threading.Event()
@@ -183,6 +185,14 @@ class Plant:
 
     def advice(self, edge: str, run: str) -> list[Advice]:
         return [one for one in self.advised if one.run == run and edge in {"", one.edge}]
+
+    def newest(self, runs: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
+        wanted = {(run.edge, run.run) for run in runs}
+        said = sorted(self.advised, key=lambda one: (one.t_ns, one.done))
+        return {(one.edge, one.run): one for one in said if (one.edge, one.run) in wanted}
+
+    def measured(self, edge: str, run: str) -> list[Measured]:
+        return [one for one in self.said if one.run == run and edge]
 
     def labels(
         self,

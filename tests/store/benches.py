@@ -3,7 +3,7 @@
 import msgspec
 
 from tests.store.plant import START_NS, origin
-from wire.messages import Advice, Label, Run, Step
+from wire.messages import Advice, Label, Measured, Run, Step
 
 MINUTE_NS = 60_000_000_000
 
@@ -41,6 +41,12 @@ def advice(name: str, step: str, done: int, **fields: object) -> Advice:
         origin(), "edge", name, step, 0.125 * done, stop=False, t_ns=START_NS + done * MINUTE_NS, done=done,
         procedure="end of line", station="press, left", because={"S01": 0.75, "S02": 0.25}, low=0.0625, high=0.9,
     )  # fmt: skip
+    return msgspec.structs.replace(plain, **fields)
+
+
+def measured(name: str, step: str, what: str = "torque", value: float | str = 1.5, **fields: object) -> Measured:
+    """A measurement as a bench says it."""
+    plain = Measured(name, step, what, value, "N·m", 1.0, 2.0, station="press, left")
     return msgspec.structs.replace(plain, **fields)
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from store.box import DuckStore
-from tests.store.benches import advice, label, over, run
+from tests.store.benches import advice, label, measured, over, run
 from tests.store.plant import EVER, START_NS, alarm, commit, origin, ramp, scores
 from wire.messages import Advice, AlarmState, Scores
 
@@ -61,6 +61,26 @@ def test_advice_comes_in_the_order_of_the_steps(tmp_path: Path) -> None:
         store.write(commit(1, outcomes=said))
         assert store.advice("edge", "r1") == [said[1], said[0]]
         assert store.advice("other", "r1") == []
+
+
+def test_the_last_word_on_many_runs_is_one_answer(tmp_path: Path) -> None:
+    said = [advice(name, f"S{done:02d}", done) for name in ("r1", "r2", "r3") for done in (1, 3, 2)]
+    at_once = advice("r1", "S04", 4, t_ns=said[1].t_ns)
+    with DuckStore(path=tmp_path / "box.duckdb") as store:
+        store.write(commit(1, outcomes=[*said, at_once]))
+        asked = [run("r1"), run("r3"), run("r9"), run("r2", edge="other")]
+        assert store.newest(asked) == {("edge", "r1"): at_once, ("edge", "r3"): said[7]}
+        assert store.newest([]) == {}
+
+
+def test_what_a_bench_said_it_measured_comes_back_with_its_unit_and_limits(tmp_path: Path) -> None:
+    said = [measured("r1", "S02", value=9.0), measured("r1", "S01", "seal", "ok"), measured("r1", "S02", value=1.5)]
+    other = measured("r2", "S01")
+    with DuckStore(path=tmp_path / "box.duckdb") as store:
+        store.write(commit(1, events=[*said[:2], other]))
+        store.write(commit(2, events=said[2:]))
+        assert store.measured("edge", "r1") == store.measured("", "r1") == said
+        assert store.measured("other", "r1") == store.measured("edge", "r9") == []
 
 
 def test_a_withdrawn_label_stays_withdrawn_and_is_shown_when_asked_for(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 A run is looked for among at most MOST changes, from the newest back. Raises StoreAwayError.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -15,14 +15,17 @@ from store.influx.client import Series
 from store.influx.reading.asking import Asking, between, word
 from store.influx.reading.names import text
 from store.influx.reading.words import selected
-from store.influx.table import ADVICE, BODY, CELLS, EDGE, LABELS, PROCEDURE, RUNS, STATION, shown
-from wire.messages import Advice, Label, Run
+from store.influx.table import ADVICE, BODY, CELLS, EDGE, LABELS, MEASURED, PROCEDURE, RUNS, STATION, shown
+from wire.messages import Advice, Label, Measured, Run
 
 CHANGES = 4  # of a run, as a guess
 MOST = 20_000  # points in one answer
 ADVISED = 2_000  # points in one answer: a run has no more steps
+AT_A_STATION = 2  # points of each: it seldom has more than one run that goes on
+AT_ONCE = 20  # statements in one question: more would be longer than what stands in front of a server may take
 _DAY_NS = 86_400 * 1_000_000_000
 _Told = TypeVar("_Told", Run, Label)
+_Body = TypeVar("_Body")
 _Cells = dict[str, float]
 
 
@@ -55,11 +58,43 @@ def run(asking: Asking, edge: str, name: str) -> Run | None:
 
 def advice(asking: Asking, of: Run) -> list[Advice]:
     """What was advised on a run, in the order of its steps."""
+    end = asking.of(ADVICE, *_lived(of))
+    return sorted(_bodies(asking.ask([selected([BODY], end, ADVISED)]), Advice), key=_last)
+
+
+def newest(asking: Asking, of: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
+    """The last word on each of these runs: that of each station in one question, and what is not among them by run."""
+    if not of:
+        return {}
+    since = f"time >= {max(0, min(run.started_ns for run in of) - _DAY_NS)}"
+    lately = f'GROUP BY "{EDGE}", "{STATION}" ORDER BY time DESC LIMIT {AT_A_STATION}'
+    found = _bodies(asking.ask([f'SELECT "{BODY}" {asking.of(ADVICE, since)} {lately}']), Advice)
+    seen = {(one.edge, one.run) for one in found}
+    rest = [selected([BODY], asking.of(ADVICE, *_lived(run)), 1) for run in of if (run.edge, run.run) not in seen]
+    for place in range(0, len(rest), AT_ONCE):
+        found += _bodies(asking.ask(rest[place : place + AT_ONCE]), Advice)
+    wanted = {(run.edge, run.run) for run in of}
+    return {(one.edge, one.run): one for one in sorted(found, key=_last) if (one.edge, one.run) in wanted}
+
+
+def measured(asking: Asking, of: Run) -> list[Measured]:
+    """What was said to be measured in a run, in the order it came, to the millisecond."""
+    found = asking.ask([selected([BODY], asking.of(MEASURED, *_lived(of)), MOST)])
+    return [event for some in reversed(_bodies(found, list[Measured])) for event in some]
+
+
+def _lived(of: Run) -> Sequence[str]:
+    """The conditions that something was said of a run."""
     lived = between(of.started_ns - _DAY_NS, max(of.changed_ns, of.started_ns) + _DAY_NS)
-    end = asking.of(ADVICE, f'"{EDGE}" = {text(shown(of.edge))}', f'"run" = {text(of.run)}', lived)
-    bodies = (row[BODY] for row in _rows(asking.ask([selected([BODY], end, ADVISED)])))
-    found = [one for body in bodies if (one := told(word(body), Advice)) is not None]
-    return sorted(found, key=lambda one: (one.t_ns, one.done))
+    return f'"{EDGE}" = {text(shown(of.edge))}', f'"run" = {text(of.run)}', lived
+
+
+def _bodies(found: Iterable[Series], kind: type[_Body]) -> list[_Body]:
+    return [one for row in _rows(found) if (one := told(word(row[BODY]), kind)) is not None]
+
+
+def _last(said: Advice) -> tuple[int, int]:
+    return said.t_ns, said.done
 
 
 def labels(asking: Asking, which: WhichLabels) -> list[Label]:

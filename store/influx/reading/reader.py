@@ -24,7 +24,7 @@ from store.influx.table import DEAD, DEVICE, EDGE, GAPS, shown
 from store.port import Accounts, Device, Role, Series, StoreAwayError
 from store.series import as_series
 from store.whose import Whose
-from wire.messages import Advice, Alarm, AlarmState, DeadLetter, Gap, Label, Liveness, Run, SourceState
+from wire.messages import Advice, Alarm, AlarmState, DeadLetter, Gap, Label, Liveness, Measured, Run, SourceState
 
 JOIN_S = 10.0
 
@@ -138,6 +138,15 @@ class FleetReader:
         """What was advised on a run, in the order of its steps. Raises StoreAwayError."""
         known = benches.run(self._asking, edge, run)
         return benches.advice(self._asking, known) if known is not None else []
+
+    def newest(self, runs: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
+        """The last word on each of these runs, by (edge, run). Raises StoreAwayError."""
+        return benches.newest(self._asking, runs)
+
+    def measured(self, edge: str, run: str) -> list[Measured]:
+        """What a bench said it measured in a run, in the order it came. Raises StoreAwayError."""
+        known = benches.run(self._asking, edge, run)
+        return benches.measured(self._asking, known) if known is not None else []
 
     def labels(
         self,

@@ -16,7 +16,7 @@ from store.influx.client import InfluxClient, Value
 from store.influx.lines import Lines
 from store.influx.table import MEASUREMENTS, TAGS, channel_field, shown
 from tests.servers.influx import Influx, influx
-from tests.store.benches import advice, label, over
+from tests.store.benches import advice, label, measured, over
 from wire.messages import (
     Alarm,
     AlarmState,
@@ -91,6 +91,7 @@ EACH: list[Message] = [
         events=(
             Gap(device="pump-1", from_ns=AT, to_ns=AT + S, rows=-1, reason="crash", source="serial-1"),
             SourceState(source="serial-1", state=SourceStatus.RETRYING, detail="no port"),
+            measured("r1", "s1"),
         ),
     ),
     msgspec.structs.replace(batch(), outbox=OutboxState(backlog=3, bytes=4096, rows=200, hours_left=71.5)),

@@ -25,7 +25,7 @@ from store.influx.table import channel_field, shown
 from store.port import StoreAwayError
 from tests.servers.influx import Influx, influx
 from tests.servers.ports import until
-from tests.store.benches import advice, label, over, run
+from tests.store.benches import advice, label, measured, over, run
 from wire.envelope import pack
 from wire.messages import (
     NS_PER_S,
@@ -385,6 +385,39 @@ def test_runs_advice_and_labels_come_back_whole(plant: Plant) -> None:
     assert reader.labels(label="a") == []
     assert reader.runs(unit=later.unit) == [later]
     assert [found.id for found in reader.labels(run="r1")] == ["b"]
+
+
+@server_only
+def test_the_last_word_on_many_runs_is_one_question_and_few_more_where_a_station_has_many(plant: Plant) -> None:
+    apart = [run(f"r{number}", station=f"b{number}") for number in range(30)]
+    crowd = [run(f"c{number}") for number in range(30)]
+    said = [advice(one.run, f"S{done:02d}", done, station=one.station) for one in apart for done in (1, 2)]
+    plant.store(*said, *(advice(one.run, "S01", 1) for one in crowd))
+    asked = plant.asked
+    found = plant.reader.newest(apart)
+    assert (plant.asked - asked, len(found)) == (1, 30)
+    assert {one.done for one in found.values()} == {2}
+    assert set(plant.reader.newest(crowd)) == {("edge", one.run) for one in crowd}
+    assert plant.asked - asked == 4
+    assert plant.reader.newest([]) == plant.reader.newest([run("r9", edge="other")]) == {}
+
+
+@server_only
+def test_what_a_bench_said_it_measured_comes_back_with_its_unit_and_limits(plant: Plant) -> None:
+    said = [measured("r1", "S02", value=9.0), measured("r1", "S01", "seal", "ok"), measured("r1", "S02", value=1.5)]
+    long = [measured("r1", "S03", f"note-{number}", "".join(map(chr, range(0x4E00, 0x5E00)))) for number in range(9)]
+    began = run("r1")
+    at = partial(Batch, "edge", "0" * 32)
+    plant.store(
+        began,
+        at(1, began.started_ns, events=(*said[:2], measured("r2", "S01"))),
+        at(2, began.started_ns + NS_PER_S, events=(said[2],)),
+        at(3, began.started_ns + 2 * NS_PER_S, events=tuple(long)),
+    )
+    found = plant.reader.measured("edge", "r1")
+    assert found[:3] == said
+    assert sorted(found[3:], key=lambda one: one.name) == long
+    assert plant.reader.measured("edge", "r9") == []
 
 
 @server_only
