@@ -62,9 +62,10 @@ def looked(loaded: Loaded, name: str) -> Page:
             reference = reference_of(entry, registry)
         except (ModelMissingError, NoReferenceError) as error:
             return Page(unwatched=str(error))
-        found = looks(loaded.config, entry, reference, store)
+        now_ns = time.time_ns()
+        found = looks(loaded.config, entry, reference, store, now_ns=now_ns)
         noted = tuple(note(look, stands=look.watch.stands) for look in found)
-        return Page(looked=noted, looked_ns=time.time_ns(), version=entry.version)
+        return Page(looked=noted, looked_ns=now_ns, version=entry.version)
 
 
 def retrained(loaded: Loaded, name: str, said: Callable[[str], None]) -> Page:

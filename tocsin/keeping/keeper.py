@@ -128,7 +128,7 @@ class Keeper:
             return self._unwatched(rule, page, str(error))
         ringing = {(each.edge, each.device): each for each in page.ringing}
         noted = []
-        for look in looks(self._config, entry, reference, self._reader, turn=page.turn):
+        for look in looks(self._config, entry, reference, self._reader, now_ns=now_ns, turn=page.turn):
             if self._stop.is_set():
                 return page
             key = look.edge, look.device

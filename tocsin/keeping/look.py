@@ -14,15 +14,16 @@ from models.watching.drift import drift
 from models.watching.finding import Watch, together
 from models.watching.reference import FILE, NoReferenceError, Reference, Seen, decoded
 from store.port import Device, Reader
+from stream.seats import RULES_OF
 from tocsin.keeping.glimpse import Wanted, glimpse
 from wire.config import Config
-from wire.messages import Label, Run
+from wire.messages import Run
 
 WHOLE = "*"  # an edge as a whole
 MOST_DEVICES = 50  # of a model in one look; of more, the others have their turn in the next one
 MOST_RUNS = 2_000  # looked through for those that ended
 JUDGED_RUNS = 500  # that were tested to the end, for calibration
-MOST_LABELS = 1_000
+MOST_LABELS = MOST_ALARMS = 1_000  # of a device, for how many of its alarms are true
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -48,6 +49,19 @@ def devices_of(config: Config, name: str, reader: Reader) -> list[Device]:
     return [device for device in reader.devices() if config.device(device.device).model == name]
 
 
+def present(config: Config, name: str, reader: Reader, now_ns: int) -> list[Device]:
+    """The same, up to the newest row that came live: rows that are stored late or brought in are of the past.
+
+    A device of which nothing came live has no present; rows of a time that is yet to come bear a wrong one.
+    """
+    newest = {each.device: min(each.last_ns, now_ns) for each in reader.liveness()}
+    return [
+        msgspec.structs.replace(device, last_ns=newest[device.device])
+        for device in devices_of(config, name, reader)
+        if device.device in newest
+    ]
+
+
 def procedures_of(config: Config, name: str, runs: Sequence[Run]) -> tuple[str, ...]:
     """Those whose rule names the model, of the procedures of these runs."""
     return tuple(
@@ -57,9 +71,11 @@ def procedures_of(config: Config, name: str, runs: Sequence[Run]) -> tuple[str, 
     )
 
 
-def looks(config: Config, entry: Entry, reference: Reference, reader: Reader, *, turn: int = 0) -> Iterator[Look]:
+def looks(
+    config: Config, entry: Entry, reference: Reference, reader: Reader, *, now_ns: int, turn: int = 0
+) -> Iterator[Look]:
     """All that can be looked at; `turn` counts looks, so that each of very many devices has its own."""
-    devices = devices_of(config, entry.name, reader)
+    devices = present(config, entry.name, reader, now_ns)
     start = turn * MOST_DEVICES % max(1, len(devices)) if len(devices) > MOST_DEVICES else 0
     for device in (devices[start:] + devices[:start])[:MOST_DEVICES]:
         yield _device(config, entry, reference, reader, device)
@@ -85,16 +101,17 @@ def _device(config: Config, entry: Entry, reference: Reference, reader: Reader, 
         slices=found.slices,
         rate=entry.manifest.recipe.calibration.false_alarm_rate,
     )
-    labels = reader.labels(device=device.device, limit=MOST_LABELS)
-    return Look(device.edge, device.device, together([watch, _verdicts(entry, labels)]), device.last_ns)
+    return Look(device.edge, device.device, together([watch, _verdicts(entry, reader, device.device)]), device.last_ns)
 
 
-def _verdicts(entry: Entry, labels: Sequence[Label]) -> Watch:
-    """How many of the alarms that it raised are true."""
+def _verdicts(entry: Entry, reader: Reader, device: str) -> Watch:
+    """How many of the alarms that it raised are true; those that speak of the model itself are none of its own."""
+    rule = RULES_OF[entry.manifest.task]
+    own = {each.id for each in reader.alarms(device=device, limit=MOST_ALARMS) if each.rule == rule}
     mine = [
         label.meaning != "normal"
-        for label in labels
-        if label.alarm and (label.model, label.model_version) == (entry.name, entry.version)
+        for label in reader.labels(device=device, limit=MOST_LABELS)
+        if label.alarm in own and (label.model, label.model_version) == (entry.name, entry.version)
     ]
     return precision(sum(mine), len(mine) - sum(mine))
 

@@ -13,7 +13,7 @@ from models.registry.folder import Entry
 from models.registry.manifest import Source
 from store.port import Reader
 from tocsin.keeping.diary import Page
-from tocsin.keeping.look import WHOLE, devices_of, procedures_of
+from tocsin.keeping.look import WHOLE, devices_of, present, procedures_of
 from tocsin.keeping.spans import USUAL, painted, spans
 from wire.config import Config, ModelRule
 from wire.units import duration_text
@@ -73,7 +73,7 @@ def _drift(case: Case) -> Reason:
 
 def _usable(case: Case, device: str) -> float:
     """The share of a device's newest rows that a training may take as normal."""
-    known = {each.device: each for each in case.reader.devices()}
+    known = {each.device: each for each in present(case.config, case.rule.name, case.reader, case.now_ns)}
     if device not in known:
         return 0.0
     end_ns = known[device].last_ns + 1
@@ -81,7 +81,6 @@ def _usable(case: Case, device: str) -> float:
     newest = case.reader.readings(device, start_ns=start_ns, end_ns=end_ns, points=POINTS)
     alarms = case.reader.alarms(device=device, limit=MOST_ALARMS)
     labels = case.reader.labels(device=device, limit=MOST_LABELS)
-
     said = painted(np.array(newest.t_ns), spans(alarms, labels, end_ns=end_ns, history=case.reader.history))
     return float(np.mean(said == USUAL)) if len(said) else 0.0
 

@@ -202,6 +202,41 @@ def test_a_device_that_another_model_watches_by_now_rings_no_more(shop: Workshop
     assert [(each.device, each.stands) for each in told(shop)] == [(DEVICE, True), (DEVICE, False)]
 
 
+@pytest.mark.parametrize("device", ["pump-2", DEVICE], ids=["that never spoke", "that is at work"])
+def test_rows_of_the_past_that_are_brought_in_are_no_drift_of_the_present(
+    shop: Workshop, trainings: Trainings, device: str
+) -> None:
+    t_ns, values = shop.lives(24)
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    shop.brought(device, t_ns - 40 * DAY_NS, values * 3.0)
+    shop.lives(2)
+    watcher.turn()
+    assert told(shop) == []
+    assert trainings.begun == []
+    assert [each.device for each in watcher.diary.page(NAME).looked] == [DEVICE]
+
+
+def test_rows_of_a_time_that_is_yet_to_come_hide_no_drift(shop: Workshop, trainings: Trainings) -> None:
+    t_ns, values = shop.lives(1)
+    shop.jumped(t_ns + 400 * DAY_NS, values)
+    shop.lives(24, off=widths(shop, "flow", 1.0))
+    keeper(shop, trainings).turn()
+    assert [each.stands for each in told(shop)] == [True]
+
+
+@pytest.mark.parametrize(("rule", "rings"), [("anomaly", True), (f"model-drift:{NAME}", False)])
+def test_only_alarms_of_its_own_tell_how_many_of_them_are_true(
+    shop: Workshop, trainings: Trainings, rule: str, *, rings: bool
+) -> None:
+    t_ns, _ = shop.lives(2)
+    for number in range(12):
+        shop.rings(int(t_ns[number]), int(t_ns[number + 1]), name=f"a{number}", rule=rule)
+        shop.says("normal", int(t_ns[number]), int(t_ns[number + 1]), name=f"l{number}", alarm=f"a{number}")
+    keeper(shop, trainings).turn()
+    assert ["alarms that were judged are false" in each.detail for each in told(shop)] == [True] * rings
+
+
 @pytest.mark.parametrize("shop", [{"retrain": ("labels",), "new_labels": 2}], indirect=True)
 def test_new_labels_start_a_training_and_withdrawn_ones_do_not_count(shop: Workshop, trainings: Trainings) -> None:
     watcher = keeper(shop, trainings)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 
@@ -17,7 +18,20 @@ from store.port import Commit
 from tocsin.model_data import sheets
 from tocsin.model_training import Made, Wish, make
 from wire.config import Config, DeviceRule, ModelRule
-from wire.messages import Alarm, AlarmState, Batch, Frame, Label, Meaning, Origin, Outcome, Priority, Scores
+from wire.messages import (
+    Alarm,
+    AlarmState,
+    Batch,
+    Frame,
+    Health,
+    Label,
+    Liveness,
+    Meaning,
+    Origin,
+    Outcome,
+    Priority,
+    Scores,
+)
 from wire.ports import Wish as Input
 
 NAME, DEVICE, EDGE = "pump", "pump-1", "edge"
@@ -64,6 +78,7 @@ class Workshop:
         self._left: tuple[I64, F64] = (np.zeros(0, dtype=np.int64), np.zeros((0, len(self._pump.names))))
         self._state: tuple[int, F64] | None = None
         self._cursor = 0
+        self._newest_ns = 0
 
     @property
     def rule(self) -> ModelRule:
@@ -82,9 +97,28 @@ class Workshop:
         frame = Frame(DEVICE, self.names, t_ns.tobytes(), values.tobytes(), "f8")
         self._cursor += 1
         batch = Batch(EDGE, "0" * 32, self._cursor, end_ns, frames=(frame,))
-        self.write(*self._scores(t_ns, values), batches=(batch,))
+        origin = Origin(EDGE, "0" * 32, self._cursor)
+        self._newest_ns = max(self._newest_ns, int(t_ns[-1]))  # as the core counts it
+        alive = Liveness(origin, EDGE, DEVICE, end_ns, self._newest_ns, Health.RUNNING)
+        self.write(alive, *self._scores(t_ns, values), batches=(batch,))
         self.now_ns = end_ns
         return t_ns, values
+
+    def jumped(self, t_ns: I64, values: F64) -> None:
+        """Live rows of a clock that is off."""
+        frame = Frame(DEVICE, self.names, t_ns.tobytes(), values.tobytes(), "f8", own_times=True)
+        self._cursor += 1
+        origin = Origin(EDGE, "0" * 32, self._cursor)
+        self._newest_ns = int(t_ns[-1])
+        alive = Liveness(origin, EDGE, DEVICE, self._newest_ns, self._newest_ns, Health.RUNNING)
+        self.write(alive, batches=(Batch(EDGE, "0" * 32, self._cursor, self._newest_ns, frames=(frame,)),))
+
+    def brought(self, device: str, t_ns: I64, values: F64) -> None:
+        """Rows of the past are stored, as an import or an outage that is over brings them."""
+        frame = Frame(device, self.names, t_ns.tobytes(), values.tobytes(), "f8", own_times=True)
+        self._cursor += 1
+        lane = f"{self._cursor:032x}"
+        self.write(batches=(Batch(EDGE, lane, 1, int(t_ns[-1]), late=True, frames=(frame,)),))
 
     def write(self, *outcomes: Outcome, batches: tuple[Batch, ...] = ()) -> None:
         if not batches:
@@ -100,15 +134,15 @@ class Workshop:
         wish = Wish(recipe=self.recipe, name=NAME, at_ns=at_ns or self.now_ns)
         return make(wish, sheets(frame, self.recipe.columns), self.registry)
 
-    def rings(self, from_ns: int, to_ns: int, *, name: str = "a1") -> Alarm:
-        """An alarm of the model that is over."""
+    def rings(self, from_ns: int, to_ns: int, *, name: str = "a1", rule: str = "anomaly") -> Alarm:
+        """An alarm of the model, or one that speaks of it, that is over."""
         origin = Origin(EDGE, "0" * 32, self._cursor)
         alarm = Alarm(
             id=name,
             origin=origin,
             edge=EDGE,
             device=DEVICE,
-            rule="anomaly",
+            rule=rule,
             version=1,
             state=AlarmState.UNACKNOWLEDGED,
             priority=Priority.HIGH,
@@ -126,6 +160,8 @@ class Workshop:
         """A person labels a stretch, or withdraws a label."""
         origin = Origin(EDGE, "labelled", 0)
         label = Label(name, origin, EDGE, meaning, from_ns, to_ns, "ana", self.now_ns, device=DEVICE, alarm=alarm)
+        if alarm:
+            label = msgspec.structs.replace(label, model=NAME, model_version=1)
         self.write(Label(**{f: getattr(label, f) for f in label.__struct_fields__} | {"withdrawn_by": gone}))
 
     def _until(self, end_ns: int) -> tuple[I64, F64]:
