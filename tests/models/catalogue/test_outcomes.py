@@ -86,7 +86,9 @@ def test_one_version_says_nothing_of_what_another_one_stopped() -> None:
 
 
 @pytest.mark.parametrize(
-    "finds", [lambda _: False, lambda failed: failed, lambda failed: not failed, lambda _: True], ids=str
+    "finds",
+    [lambda _: False, lambda failed: failed, lambda failed: not failed, lambda _: True],
+    ids=["none", "broken", "whole", "all"],
 )
 def test_the_share_that_fails_is_the_true_one_whichever_stops_are_looked_at(finds: Callable[[bool], bool]) -> None:
     chance, failures = random.Random(3), 0
