@@ -1,11 +1,13 @@
 """The JSON shapes of test benches: what they send, what they are answered, and runs and procedures as shown."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dashboards.console.bench_fields import Name, Number, Time, Value, Word
 from dashboards.console.label_shapes import LabelOut, label_out
+from dashboards.console.measurements import Measurement, MeasurementOut, measurement_out
 from dashboards.console.moments import iso
 from dashboards.console.shapes import finite
 from wire.answer import answer, is_silent
@@ -153,9 +155,10 @@ class RunOut(BaseModel):
 
 
 class RunWholeOut(RunOut):
-    """A run with its steps, its wide row, what was advised, and its labels."""
+    """A run with its steps, what was measured, its wide row, what was advised, and its labels."""
 
     steps: list[StepShown]
+    measurements: list[MeasurementOut]
     row: dict[str, float | None]
     advice: list[AdviceOut]
     labels: list[LabelOut]
@@ -248,14 +251,21 @@ def run_out(run: Run) -> RunOut:
     return RunOut.model_validate(_run(run))
 
 
-def run_whole_out(run: Run, advice: list[Advice], labels: list[Label]) -> RunWholeOut:
+def run_whole_out(run: Run, advice: list[Advice], labels: list[Label], measured: Sequence[Measurement]) -> RunWholeOut:
     """A run with all there is."""
     steps = [
         StepShown(name=s.name, ended_ns=s.ended_ns, duration_s=s.duration_s, measured=s.measured) for s in run.steps
     ]
     row = {column: finite(value) for column, value in run.row.items()}
     told, said = [advice_out(one) for one in advice], [label_out(one) for one in labels]
-    return RunWholeOut.model_validate(_run(run) | {"steps": steps, "row": row, "advice": told, "labels": said})
+    more = {
+        "steps": steps,
+        "row": row,
+        "advice": told,
+        "labels": said,
+        "measurements": [*map(measurement_out, measured)],
+    }
+    return RunWholeOut.model_validate(_run(run) | more)
 
 
 def _run(run: Run) -> dict[str, object]:

@@ -18,6 +18,7 @@ from dashboards.console.bench_shapes import (
     run_whole_out,
 )
 from dashboards.console.desk import Desk
+from dashboards.console.measurements import measurements
 from dashboards.console.problem import Problem
 from dashboards.console.procedures import Standing
 from dashboards.console.when import moment
@@ -66,10 +67,11 @@ def router(desk: Desk) -> APIRouter:
     # A name may hold slashes; POST /runs/… has its own places.
     @routes.get("/runs/{run:path}")
     def one(run: str, edge: str = "") -> RunWholeOut:
-        """One run with its steps, its values, what was advised after each step, and its labels."""
+        """One run with its steps, its values with their limits, what was advised after each step, and its labels."""
         found = known_run(desk.reader, run, edge)
-        labels = desk.reader.labels(run=run, withdrawn=True)
-        return run_whole_out(found, desk.reader.advice(found.edge, run), [x for x in labels if x.edge == found.edge])
+        labels = [label for label in desk.reader.labels(run=run, withdrawn=True) if label.edge == found.edge]
+        measured = measurements(found, desk.reader.measured(found.edge, run))
+        return run_whole_out(found, desk.reader.advice(found.edge, run), labels, measured)
 
     @routes.get("/procedures")
     def all_procedures() -> list[ProcedureOut]:

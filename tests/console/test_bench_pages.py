@@ -1,6 +1,7 @@
 """The pages about test benches, and what operators say on them, in a real browser."""
 
 import math
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from dashboards.console.server import Console
 from tests.console.fakes import Answering, Plant, small_plant, wall_ns
 from tests.console.test_page import NASTY, PHONE, Screen, browser
-from tests.store.benches import advice, label, over, run
+from tests.store.benches import advice, label, measured, over, run
 from wire.messages import NS_PER_S, AlarmState, Run, Verb
 
 __all__ = ["browser"]  # the fixture of that name
@@ -31,6 +32,7 @@ def plant() -> Plant:
     runs = [*(over(f"p{number}", "pass") for number in range(9)), odd, run("live")]
     for number, one in enumerate(runs):
         plant.tested[one.edge, one.run] = moved(one, now_ns - (len(runs) - number) * 600 * NS_PER_S)
+    plant.said = [measured("f/1", "S01")]
     plant.advised = [
         advice("f/1", "S01", 1),
         advice("f/1", "S02", 2, would_stop=True, withheld="shadow", mode="shadow", p_fail=0.83, low=0.7, high=0.9),
@@ -102,10 +104,21 @@ def test_a_run_shows_values_against_limits_and_what_was_thought_after_each_step(
     expect(page.locator(".device-head")).to_contain_text(NASTY)
     expect(page.locator("tr", has_text="S02")).to_contain_text("83 % (70 to 90 %)")
     expect(page.locator("tr", has_text="S02")).to_contain_text("Would stop; not told: in shadow")
-    expect(page.locator(".measured.odd")).to_contain_text("out of limits")
+    expect(page.locator(".measured.odd")).to_contain_text(re.compile(r"torque\s*1.5 N·m\s*1 to 2\s*out of limits"))
     expect(page.locator("canvas")).to_be_visible()
     expect(page.get_by_text("S09 is missing")).to_be_visible()
     assert page.title().startswith("f/1")
+
+
+def test_a_run_that_no_model_called_says_why_instead_of_an_empty_chart(screen: Screen) -> None:
+    page = screen.open("/runs/edge/live")
+    expect(page.locator(".panel .empty").first).to_have_text(
+        "No model yet: 29 failures are still needed before one is worth training; until then runs are kept."
+    )
+    expect(page.locator("canvas")).to_be_hidden()
+    screen.plant.advised.append(advice("live", "S02", 2))
+    expect(page.locator("canvas")).to_be_visible()
+    expect(page.get_by_text("No model yet")).to_be_hidden()
 
 
 def test_a_run_that_nobody_knows_is_said(screen: Screen) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from dashboards.console.server import Console
 from tests.console.fakes import T0, Answering, Plant, small_plant
-from tests.store.benches import advice, label, over, run
+from tests.store.benches import advice, label, measured, over, run
 from wire.config import Costs, Procedure
 from wire.messages import NS_PER_S, AlarmState, Labelled, Verb, Verdict
 
@@ -58,9 +58,13 @@ def test_runs_are_listed_newest_first_and_found_by_what_is_known_of_them(api: ht
 
 def test_one_run_comes_with_its_row_its_advice_and_its_labels(api: httpx.Client, plant: Plant) -> None:
     plant.labelled["x"] = label("x", run="f1", device="", meaning="fail")
+    plant.said = [measured("f1", "S01", value=2.5), measured("f1", "S02", "seal", "ok")]
     found = api.get("/runs/f1").json()
     assert (found["state"], found["row"]["S01/torque"], len(found["steps"])) == ("fail", 2.5, 40)
     assert [each["id"] for each in found["labels"]] == ["x"]
+    first = {"step": "S01", "name": "torque", "value": 2.5, "uom": "N·m", "low": 1.0, "high": 2.0, "margin": None}
+    assert next(one for one in found["measurements"] if one["step"] == "S01") == first
+    assert [one["value"] for one in found["measurements"] if one["step"] == "S02"] == [3.5, "ok"]
     calls = api.get("/runs/live%2F1").json()["advice"]
     assert [(call["step"], call["p_fail"]) for call in calls] == [("S01", 0.125), ("S02", None)]
     assert api.get("/runs/nobody").status_code == 404

@@ -1,22 +1,24 @@
 """One run: its steps with values against limits, what was thought after each, remarks, and labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import msgspec
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from nicegui import ui
 
 from dashboards.console.desk import Desk
 from dashboards.console.hub import Hub
+from dashboards.console.measurements import Measurement, measurements
 from dashboards.console.pages import bench_words as words
 from dashboards.console.pages.bars import bars
 from dashboards.console.pages.charts import Options
 from dashboards.console.pages.frame import frame
 from dashboards.console.pages.markup import button, icon, join, moment, number, table
-from dashboards.console.pages.run_chart import run_chart
+from dashboards.console.pages.run_chart import run_chart, silence
+from dashboards.console.shapes import finite
 from dashboards.console.words import MEANINGS
-from models.runs.row import MARGIN, is_margin, is_seconds, step_of
+from wire.config import Procedure
 from wire.messages import Advice, Label, Run, Step
 
 EVERY_S = 2.0
@@ -24,7 +26,7 @@ _HEAD = Markup('<h1>{}</h1>{}<dl class="inline">{}</dl>')
 _FACT = Markup("<div><dt>{}</dt><dd>{}</dd></div>")
 _LOST = Markup('<div class="blank">{}<h2>There is no run “{}”</h2><p><a href="/runs">See all runs →</a></p></div>')
 _PANEL = Markup('<section class="panel"><h2>{}</h2>{}</section>')
-_VALUE = Markup('<span class="measured {}"><b>{}</b> {} <span class="note">{}</span></span>')
+_VALUE = Markup('<span class="measured {}"><b>{}</b> {} <span class="note">{}</span>{}</span>')
 _ROOMS = Markup(
     '<p class="note">A bar is the room to the nearer limit: empty at the limit, full in the middle of both.</p>'
 )
@@ -32,11 +34,13 @@ _ROOM = Markup('<span class="meter room" title="{}"><i style="width:{:.0f}%"></i
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """A run with all that is known of it."""
+    """A run with all that is known of it, and what the config says of its procedure."""
 
     run: Run
     advice: Sequence[Advice]
     labels: Sequence[Label]
+    measured: Sequence[Measurement]
+    rule: Procedure
 
 
 def whole(desk: Desk, edge: str, name: str) -> Whole | None:
@@ -45,7 +49,8 @@ def whole(desk: Desk, edge: str, name: str) -> Whole | None:
     if run is None:
         return None
     labels = [label for label in desk.reader.labels(run=name, withdrawn=True) if label.edge == run.edge]
-    return Whole(run, desk.reader.advice(run.edge, name), labels)
+    measured = measurements(run, desk.reader.measured(run.edge, name))
+    return Whole(run, desk.reader.advice(run.edge, name), labels, measured, desk.procedure_of(run.procedure))
 
 
 def head(of: Whole) -> Markup:
@@ -93,7 +98,9 @@ def _worth(of: Whole) -> str:
 def steps(of: Whole) -> Markup:
     """A row a step: how long, what was measured against its limits, and what was thought then."""
     said = {advice.step: advice for advice in of.advice}
-    values = _values(of.run.row)
+    values: dict[str, list[Markup]] = {}
+    for one in of.measured:
+        values.setdefault(one.step, []).append(_measured(one))
     rows = [_step_row(step, values.get(step.name, []), said.get(step.name)) for step in of.run.steps]
     listed = table(("Step", "Took", "Measured", "P(fails)", "Advice"), rows, "No step has ended yet.")
     return (_ROOMS if values else Markup("")) + listed
@@ -108,24 +115,30 @@ def _step_row(step: Step, values: Sequence[Markup], advice: Advice | None) -> tu
     return step.name, took, measured, p_fail, words.call(advice) if advice is not None else ""
 
 
-def _values(row: Mapping[str, float]) -> Mapping[str, list[Markup]]:
-    """Measurements of a wide row by step, each with its room to the nearest limit: 0 at it, half in the middle."""
-    found: dict[str, list[Markup]] = {}
-    for column, value in row.items():
-        if not (is_margin(column) or is_seconds(column)):
-            name = column.partition("/")[2]
-            found.setdefault(step_of(column), []).append(_measured(name, value, row.get(column + MARGIN)))
-    return found
+def _measured(one: Measurement) -> Markup:
+    """A value with its unit, its limits, and its room to the nearer of them: none at it, half in the middle."""
+    value, limits = _shown(one.value, one.uom), _limits(one)
+    if finite(one.room) is None or one.room is None:
+        return _VALUE.format("", one.name, value, limits or "no limits", "")
+    if one.room < 0:
+        return _VALUE.format("odd", one.name, value, limits, Markup("{}out of limits").format(icon("warn")))
+    title = f"{100 * one.room:.0f} % of the width between its limits away from the nearer"
+    return _VALUE.format("", one.name, value, limits, _ROOM.format(title, min(100.0, 200 * one.room)))
 
 
-def _measured(name: str, value: float, room: float | None) -> Markup:
-    shown = number(value) if value == value else "—"  # noqa: PLR0124 -- NaN is not itself
-    if room is None or room != room:  # noqa: PLR0124
-        return _VALUE.format("", name, shown, "no limits")
-    if room < 0:
-        return _VALUE.format("odd", name, shown, Markup("{}out of limits").format(icon("warn")))
-    title = f"{100 * room:.0f} % of the width between its limits away from the nearer"
-    return _VALUE.format("", name, shown, _ROOM.format(title, min(100.0, 200 * room)))
+def _shown(value: float | str | bool, uom: str) -> str:  # noqa: FBT001 -- one of the kinds of a value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else number(finite(value), uom)
+
+
+def _limits(one: Measurement) -> str:
+    low, high = finite(one.low), finite(one.high)
+    if low is not None and high is not None:
+        return f"{number(low)} to {number(high)}"
+    if low is not None:
+        return f"at least {number(low)}"
+    return "" if high is None else f"at most {number(high)}"
 
 
 def labels(of: Whole) -> Markup:
@@ -192,11 +205,16 @@ def register(desk: Desk, hub: Hub) -> None:
                     "img",
                     "P(fails) after each step; the table has the figures",
                 )
+                reason = ui.html("", sanitize=False, tag="p").classes("empty")
             drawn: list[Options] = []
 
             async def rest() -> Markup:
                 now = await desk.ask(lambda: whole(desk, edge, run))
                 newest[0] = now if now is not None else newest[0]
+                why = silence(newest[0].run, newest[0].advice, newest[0].rule)
+                reason.set_content(str(escape(why)))
+                reason.set_visibility(bool(why))
+                chart.set_visibility(not why)
                 options = run_chart(newest[0].advice)
                 if not drawn or drawn[0] != options:
                     drawn[:] = [options]

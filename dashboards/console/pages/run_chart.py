@@ -1,10 +1,11 @@
-"""ECharts options for a run: P(fails) after each step with its interval, and where costs and limits said stop."""
+"""What is drawn of a run: P(fails) after each step with its interval, where costs and limits said stop; or why not."""
 
 from collections.abc import Sequence
 
 from dashboards.console.pages.charts import GRID, INK, LINE, Options
 from dashboards.console.shapes import finite
-from wire.messages import Advice
+from wire.config import Procedure
+from wire.messages import Advice, Run
 
 
 def run_chart(advice: Sequence[Advice]) -> Options:
@@ -52,6 +53,36 @@ def run_chart(advice: Sequence[Advice]) -> Options:
             },
         ],
     }
+
+
+def silence(run: Run, advice: Sequence[Advice], rule: Procedure) -> str:
+    """Why there is nothing to draw, and what to do about it; "" where a model called the run."""
+    if any(finite(one.p_fail) is not None for one in advice):
+        return ""
+    withheld, needed = {one.withheld for one in advice}, advice[-1].needed if advice else 0
+    reasons = (
+        (not advice, "No step has ended yet: a model is asked after each."),
+        (not run.procedure, "No start of this run was heard, so nobody knows which procedure's model to ask."),
+        (
+            "off" in withheld,
+            f'Advice on {run.procedure} is off: no model is asked. Set advice = "shadow" in [[procedures]].',
+        ),
+        ("no-model" not in withheld, "No step ended while this run went on: what comes after its end is not called."),
+        (
+            needed > 0,
+            f"No model yet: {_failures(needed)} still needed before one is worth training; until then runs are kept.",
+        ),
+        (
+            not rule.model,
+            f"No model is named for {run.procedure}: tocsin train bench makes one, model in [[procedures]] names it.",
+        ),
+    )
+    failed = f"Model {rule.model} did not call this run: the alarms of edge {run.edge} and the page of models say why."
+    return next((why for holds, why in reasons if holds), failed)
+
+
+def _failures(count: int) -> str:
+    return f"{count} failure is" if count == 1 else f"{count} failures are"
 
 
 def _percent(share: float | None) -> float | None:

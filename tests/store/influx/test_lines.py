@@ -22,6 +22,7 @@ from wire.messages import (
     AlarmState,
     Batch,
     DeadLetter,
+    Event,
     Frame,
     Gap,
     Health,
@@ -33,7 +34,6 @@ from wire.messages import (
     Scores,
     SourceState,
     SourceStatus,
-    Text,
 )
 
 S = 1_000_000_000
@@ -50,7 +50,7 @@ def frame(device: str, channels: tuple[str, ...], rows: dict[int, tuple[float, .
     return Frame(device=device, channels=channels, t_ns=times, values=values, dtype="f8" if dtype == "f8" else "f4")
 
 
-def batch(*frames: Frame, events: tuple[Gap | SourceState | Text, ...] = ()) -> Batch:
+def batch(*frames: Frame, events: tuple[Event, ...] = ()) -> Batch:
     return Batch(edge="edge-1", log="0" * 32, seq=7, clock_ns=AT, frames=frames, events=events)
 
 
