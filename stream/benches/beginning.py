@@ -3,11 +3,12 @@
 from stream.benches import remarks
 from stream.benches.control import whole
 from stream.benches.ending import give_up
-from stream.benches.habits import MOST_UNITS
+from stream.benches.habits import MOST_UNITS, silence_s
 from stream.benches.ledger import Ledger
 from stream.benches.records import put
 from stream.benches.run import MOST_STEPS, RunRecord
-from wire.messages import Measured, RunStarted, StepEnded
+from stream.phrase import span
+from wire.messages import NS_PER_S, Measured, RunStarted, StepEnded
 
 WHOLE_SHARE = 0.05  # of runs that are always tested to the end, where the configuration does not say
 
@@ -63,7 +64,10 @@ def join(event: Measured | StepEnded, what: str, t_ns: int, ledger: Ledger) -> R
         run.station = event.station
         _look_around(name, run, ledger)
     run.source = run.source or event.source
+    given_up = run.state == "broken-off"
     go_on(name, run, ledger)
+    if given_up:
+        _look_around(name, run, ledger)
     return run
 
 
@@ -99,14 +103,28 @@ def _draw(name: str, run: RunRecord, ledger: Ledger) -> None:
 
 
 def _look_around(name: str, run: RunRecord, ledger: Ledger) -> None:
-    """Who else is on the station. What an outage held back is not beside what is there now."""
+    """Who else is on the station. What an outage held back is not beside what is there now.
+
+    A run that broke off without a word is none that is still there: it is given up, and goes on if it speaks again.
+    """
     if ledger.late or not run.station:
         return
     for other_name in ledger.floor.open(run.station):
         other = ledger.floor.run(other_name)
-        if other is not None and other_name != name:
-            ledger.note(name, run, [remarks.overlap(other_name)])
-            ledger.note(other_name, other, [remarks.overlap(name)])
+        if other is None or other_name == name:
+            continue
+        if silence_ns := _left(other, ledger):
+            give_up(other_name, other, remarks.left(span(silence_ns), name), ledger.edge_clock_ns, ledger)
+            continue
+        ledger.note(name, run, [remarks.overlap(other_name)])
+        ledger.note(other_name, other, [remarks.overlap(name)])
+
+
+def _left(run: RunRecord, ledger: Ledger) -> int:
+    """For how long nothing was heard of a run, where that is longer than its steps ever take, ns; else 0."""
+    usual_s = silence_s(ledger.floor.ended(run.procedure)) if run.procedure and run.heard_ns >= 0 else None
+    silence_ns = ledger.edge_clock_ns - run.heard_ns
+    return silence_ns if usual_s is not None and silence_ns > usual_s * NS_PER_S else 0
 
 
 def _look_back(name: str, run: RunRecord, ledger: Ledger) -> None:

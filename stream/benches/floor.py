@@ -70,6 +70,11 @@ class Floor:
         found = [self._benches.runs[name] for _, name in sorted(runs)]
         return [run for run in found if (run.station, run.procedure) == (station, procedure)]
 
+    def ended(self, procedure: str) -> list[RunRecord]:
+        """Runs of a procedure at hand that were tested to the end from a start that was heard; to be read only."""
+        runs = self._benches.runs.values()
+        return [run for run in runs if run.begun and run.procedure == procedure and run.state in {"pass", "fail"}]
+
     def forgotten(self, name: str) -> bool:
         """Whether a run was over and is remembered no more."""
         return name not in self._benches.runs and self._benches.past.get(PAST, Past()).holds(name)

@@ -1,16 +1,20 @@
 """What a procedure's runs usually do: which steps they have, and how long those take."""
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from statistics import median
 
 from stream.benches.records import Lasting, ProcedureRecord, Usual, put
 from stream.benches.run import RunRecord
 from wire.config import Procedure
+from wire.messages import NS_PER_S
 
 ENOUGH = 5  # passes before it is said what is usual
 NEARLY_ALL, HARDLY_ANY = 0.8, 0.2  # shares of passes with a step: it is missed where it lacks, else it is extra
 SLOWLY = 0.05  # weight of the newest run in a share
 QUICKLY = 0.1  # and in how long a step takes
 LONGEST = 3.0  # times its mean: so much counts at most of a step that lasted longer, because someone went to lunch
+LEAST_SILENCE_S = 60.0  # below, nothing is meant by a bench that says nothing
 MOST_UNITS = 200  # remembered a procedure, to know one that comes again
 MOST_VERSIONS = 4
 MOST_STEPS = 500  # whose times are known
@@ -45,6 +49,28 @@ def remaining_s(expected: Iterable[str], run: RunRecord, procedure: ProcedureRec
     ended = set(run.ended)
     to_come = [procedure.lasting[step].seconds for step in expected if step not in ended and step in procedure.lasting]
     return float(sum(to_come))
+
+
+def silence_s(runs: Iterable[RunRecord]) -> float | None:
+    """How long a run of a procedure may say nothing and still go on, by ones that ended; None as long as no one knows.
+
+    As long as any of them ever did, and LONGEST times as long as is usual.
+
+    >>> from wire.messages import Step
+    >>> said = {"A": Step("A", 2_000_000_000, 1.0), "B": Step("B", 62_000_000_000, 60.0)}
+    >>> silence_s([RunRecord(begun=True, started_ns=1, ended_ns=63_000_000_000, steps=said)] * ENOUGH)
+    180.0
+    """
+    longest = [max(pauses) for run in runs if (pauses := _pauses_s(run))]
+    if len(longest) < ENOUGH:
+        return None
+    return max(LEAST_SILENCE_S, *longest, LONGEST * median(longest))
+
+
+def _pauses_s(run: RunRecord) -> list[float]:
+    """What lies between all that is known of when something came of a run."""
+    known = [run.started_ns, *(step.ended_ns for step in run.steps.values() if step.ended_ns), run.ended_ns]
+    return [(after - before) / NS_PER_S for before, after in pairwise(sorted(known))]
 
 
 def taught(procedure: ProcedureRecord, run: RunRecord) -> None:

@@ -73,6 +73,11 @@ def overlap(other: str) -> str:
     return f"on its station at the same time as run {short(other)}"
 
 
+def left(silence: str, other: str) -> str:
+    """A station goes on to another run after a silence that no step of this one explains."""
+    return f"given up: nothing was heard of it for {silence}, and then of run {short(other)} on its station"
+
+
 def unheard(what: str) -> str:
     """Something came of a run whose start was not heard yet."""
     return f"begins without its start: {what} came first"
