@@ -182,8 +182,28 @@ class AmountOut(BaseModel):
     high: float
 
 
-class ProcedureOut(BaseModel):
-    """A procedure: how its runs ended, what is known of early stops, and whether benches are told."""
+class StopsOut(BaseModel):
+    """What is known of the early stops of one version of a model; versions are never counted together."""
+
+    model: str
+    model_version: int
+    called: int = Field(description="runs that it called last")
+    told: int = Field(description="runs that were stopped")
+    ignored: int = Field(description="runs of which the bench was told to stop, and went on")
+    saved_s: float
+    saved_cost: AmountOut | None
+    told_wrong: AmountOut | None = Field(description="good units among those stopped, as control and shadow runs tell")
+    looked_at: RateOut = Field(description="good units among told stops whose end was found out; who is, is no chance")
+    would: int = Field(description="runs tested to the end that costs and limits would have stopped")
+    would_saved_s: float
+    would_saved_cost: float
+    wrong: RateOut = Field(description="good units among would-be stops")
+    false_stop: RateOut = Field(description="would-be stops among good units")
+    measured_on: str = Field(description="the runs that false_stop is of: shadow, control, both, or every run")
+
+
+class ProcedureOut(StopsOut):
+    """A procedure: how its runs ended, what is known of the early stops of the version in force, and who is told."""
 
     procedure: str
     owner: str
@@ -193,22 +213,12 @@ class ProcedureOut(BaseModel):
     runs: int = Field(description="those looked at, the newest")
     states: dict[str, int]
     passed_share: float | None = Field(description="yield: of the runs that were tested to the end")
-    model: str
-    model_version: int
     advice: str = Field(description="on, shadow (recorded, told to no bench) or off")
     needed: int = Field(description="failures still needed before a model can be trained")
     currency: str
-    told: int = Field(description="runs that were stopped")
-    ignored: int = Field(description="runs of which the bench was told to stop, and went on")
-    saved_s: float
-    saved_cost: AmountOut | None
-    told_wrong: AmountOut | None = Field(description="good units among those stopped, as control and shadow runs tell")
-    would: int = Field(description="runs tested to the end that costs and limits would have stopped")
-    would_saved_s: float
-    would_saved_cost: float
-    wrong: RateOut = Field(description="good units among would-be stops")
-    false_stop: RateOut = Field(description="would-be stops among good units")
-    measured_on: str = Field(description="the runs that false_stop is of: shadow, control, or both")
+    told_in_all: int = Field(description="runs that were stopped, by whichever version")
+    saved_in_all_s: float
+    by_version: list[StopsOut] = Field(description="the same of each version that called a run, newest first")
 
 
 class SwitchIn(BaseModel):

@@ -8,9 +8,10 @@ from dashboards.console.kept import Kept
 from models.runs.savings import Savings, savings
 from store.port import Reader
 from wire.config import Costs, Procedure
-from wire.messages import Advice, Run
+from wire.messages import Advice, Label, Run
 
 MOST = 10_000  # runs that are looked at, the newest
+MOST_LABELS = 2 * MOST  # the newest, of all procedures and devices
 GOING = 200  # running ones that are shown
 ENDED = 50  # the newest; GET /api/v1/runs has the others
 FRESH_S, PROCEDURES_S = 1.0, 3.0
@@ -96,8 +97,18 @@ def standings(reader: Reader, rule_of: Callable[[str], Procedure]) -> Sequence[S
             by_name.setdefault(run.procedure, []).append(run)
     last = {name: max(some, key=lambda run: run.changed_ns) for name, some in by_name.items()}
     said = reader.newest(list(last.values()))
+    labels: dict[tuple[str, str], list[Label]] = {}
+    for label in reader.labels(withdrawn=True, limit=MOST_LABELS) if by_name else ():
+        if label.run:
+            labels.setdefault((label.edge, label.run), []).append(label)
     return [
-        _standing(name, some, rule_of(name), said.get((last[name].edge, last[name].run)))
+        _standing(
+            name,
+            some,
+            rule_of(name),
+            said.get((last[name].edge, last[name].run)),
+            [label for run in some for label in labels.get((run.edge, run.run), ())],
+        )
         for name, some in sorted(by_name.items())
     ]
 
@@ -114,5 +125,8 @@ def ended(reader: Reader) -> Sequence[Run]:
     return [run for run in reader.runs(limit=GOING + ENDED, rows=False) if run.state != "running"][:ENDED]
 
 
-def _standing(name: str, runs: Sequence[Run], rule: Procedure, newest: Advice | None) -> Standing:
-    return Standing(name, rule, runs, savings(runs, rule.costs or Costs()), newest)
+def _standing(
+    name: str, runs: Sequence[Run], rule: Procedure, newest: Advice | None, labels: Sequence[Label]
+) -> Standing:
+    force = (newest.model, newest.model_version) if newest is not None and newest.model else None
+    return Standing(name, rule, runs, savings(runs, rule.costs or Costs(), labels, force=force), newest)

@@ -7,11 +7,10 @@ import msgspec
 from fastapi import APIRouter, Query
 
 from dashboards.console.bench_shapes import (
-    AmountOut,
     ProcedureOut,
-    RateOut,
     RunOut,
     RunWholeOut,
+    StopsOut,
     SwitchIn,
     SwitchOut,
     run_out,
@@ -22,7 +21,7 @@ from dashboards.console.measurements import measurements
 from dashboards.console.problem import Problem
 from dashboards.console.procedures import Standing
 from dashboards.console.when import moment
-from models.runs.savings import Amount, Rate
+from models.runs.savings import Stops
 from store.port import Reader
 from wire.messages import Action, Run, Verb
 
@@ -114,6 +113,7 @@ def procedure_out(standing: Standing) -> ProcedureOut:
     over = states.get("pass", 0) + states.get("fail", 0)
     model, version = standing.model
     return ProcedureOut(
+        **stops_out(saved.force).model_dump() | {"model": model, "model_version": version},
         procedure=standing.name,
         owner=standing.rule.owner or "",
         edges=standing.named("edge"),
@@ -122,28 +122,16 @@ def procedure_out(standing: Standing) -> ProcedureOut:
         runs=saved.runs,
         states=states,
         passed_share=states.get("pass", 0) / over if over else None,
-        model=model,
-        model_version=version,
         advice=standing.mode,
         needed=standing.needed,
         currency=standing.costs.currency,
-        told=saved.told,
-        ignored=saved.ignored,
-        saved_s=saved.saved_s,
-        saved_cost=_amount(saved.saved_cost),
-        told_wrong=_amount(saved.told_wrong),
-        would=saved.would,
-        would_saved_s=saved.would_saved_s,
-        would_saved_cost=saved.would_saved_cost,
-        wrong=_rate(saved.wrong),
-        false_stop=_rate(saved.false_stop),
-        measured_on=saved.measured_on,
+        told_in_all=saved.told,
+        saved_in_all_s=saved.saved_s,
+        by_version=[stops_out(each) for each in saved.versions],
     )
 
 
-def _amount(found: Amount | None) -> AmountOut | None:
-    return AmountOut.model_validate(msgspec.structs.asdict(found)) if found is not None else None
-
-
-def _rate(found: Rate) -> RateOut:
-    return RateOut.model_validate(msgspec.structs.asdict(found))
+def stops_out(found: Stops) -> StopsOut:
+    """What is known of a version's stops as JSON."""
+    told = {"model_version" if name == "version" else name: what for name, what in msgspec.to_builtins(found).items()}
+    return StopsOut.model_validate(told)

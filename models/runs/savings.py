@@ -1,27 +1,35 @@
-"""What early stops saved and how many were wrong, as far as runs tell that were tested to the end; pure.
+"""What early stops saved and how many were wrong, as far as runs tell whose end is known; pure.
 
 A run that was stopped never says whether it would have passed. Two kinds of runs do: those of the time in shadow, when
 no bench was told, and the control runs, a share of all by the digest of their id, which are tested to the end whatever
 is thought of them. Of their would-be stops the share that passed says how many of the stops that were told were wrong.
 How often a good unit is stopped is read from control runs, and from the others as far as they were over before the
-first run that was stopped began: what is left of later ones has lost the very runs that were stopped. A bench that was
-told and went on is counted apart: it saved nothing, and who overrules a stop does not do so at random. A bench that
-stopped ends the run as aborted, or as failed with no step more.
+first run that was stopped began: what is left of later ones has lost the very runs that were stopped. A bench that
+stopped ends the run as aborted, or as failed with no step more; one that was told and went on saved nothing.
+
+What people found out of stopped units, at their repair or because the bench went on, says whether those very stops were
+wrong. It tells of the others only where nearly all were looked at (models.catalogue.outcomes): then they count like
+control runs. Elsewhere who is looked at is no chance, a share among them would be anything, and so they are told apart;
+but no estimate says less than was found, nor more than is left. Versions of a model stop different units and are never
+counted together.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from scipy.special import betaincinv, betaln, gammaln
 
+from models.catalogue.outcomes import TESTED, called_by, known_stops, newest
+from models.catalogue.outcomes import Stops as Known
 from wire.config import Costs
-from wire.messages import Run, Step
+from wire.messages import Label, Run, Step
 
 LEVEL = 0.95  # of every interval here
-_TESTED = ("pass", "fail")
 _HOUR_S = 3600.0
+_End = Callable[[Run], str]  # "pass", "fail" or "", by what was found out
+_Version = tuple[str, int]
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -42,57 +50,154 @@ class Amount(msgspec.Struct, frozen=True):
     high: float
 
 
-class Savings(msgspec.Struct, frozen=True):
-    """Of the runs of one procedure. What `would` begins with is of would-be stops of runs that were tested to the end.
+class Stops(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the runs that one version called last. What `would` begins with is of would-be stops that were told to nobody.
 
     Costs are what stopping saves of bench time and of bad units passed on, less the good units that were stopped.
     """
 
-    runs: int
-    states: dict[str, int]
+    model: str
+    version: int
+    called: int  # runs
     told: int  # runs of which the bench was told to stop, and stopped
     ignored: int  # of which it was told, and went on to the end
     saved_s: float
     saved_cost: Amount | None  # None: nothing was told, or nothing is known of wrong stops
     told_wrong: Amount | None  # good units among those stopped
-    would: int
+    looked_at: Rate  # good units among stops that were told and whose end was found out all the same
+    would: int  # tested to the end
     would_saved_s: float
     would_saved_cost: float
     wrong: Rate  # good units among would-be stops
     false_stop: Rate  # would-be stops among good units
-    measured_on: str  # the runs that `false_stop` is of: "control", "shadow", or both
+    measured_on: str  # the runs that `false_stop` is of: "control", "shadow", both, or "every run"
 
 
-def savings(runs: Sequence[Run], costs: Costs) -> Savings:
-    """What was saved in these runs of one procedure, and at what price."""
-    told = [run for run in runs if run.stopped_at and run.state != "running"]
-    followed = [run for run in told if run.state not in _TESTED or _last(run) == run.stopped_at]
-    tested = [run for run in runs if run.state in _TESTED and not run.stopped_at]
-    would = [run for run in tested if run.would_stop_at]
-    first_ns = min((run.started_ns for run in runs if run.stopped_at), default=None)
-    called = [run for run in tested if run.model]  # before a model nobody asked
-    control = [run for run in called if run.control]
-    shadow = [run for run in called if not run.control and (first_ns is None or run.ended_ns < first_ns)]
-    wrong = rate(sum(run.state == "pass" for run in would), len(would))
-    saved_s = sum(run.saved_s or 0.0 for run in followed)
-    would_s = sum(run.saved_s or 0.0 for run in would)
-    missed = among(len(followed), wrong) if wrong.of else None
-    good = [run for run in (*control, *shadow) if run.state == "pass"]
+class Savings(msgspec.Struct, frozen=True):
+    """Of the runs of one procedure: by version, newest first, and of the one in force."""
+
+    runs: int
+    states: dict[str, int]
+    force: Stops
+    versions: tuple[Stops, ...]
+
+    @property
+    def told(self) -> int:
+        """Runs that were stopped, by whichever version."""
+        return sum(each.told for each in self.versions)
+
+    @property
+    def saved_s(self) -> float:
+        """Test time that this saved."""
+        return sum(each.saved_s for each in self.versions)
+
+
+def savings(
+    runs: Sequence[Run], costs: Costs, labels: Iterable[Label] = (), *, force: _Version | None = None
+) -> Savings:
+    """What was saved in these runs of one procedure, and at what price.
+
+    `labels`: of runs, those withdrawn among them; a run without one ended as its bench says. `force`: the model and
+    version at work; else that of the newest run that was called.
+    """
+    end = _ends(labels)
+    of = _Whole(
+        costs=costs,
+        end=end,
+        first_ns=min((run.started_ns for run in runs if run.stopped_at), default=None),
+        known=known_stops(runs, lambda run: bool(end(run))),
+    )
+    mine: dict[_Version, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: -run.started_ns):
+        if run.model:  # before a model nobody asked
+            mine.setdefault(called_by(run), []).append(run)
+    found = {version: _of_version(version, some, of) for version, some in mine.items()}
+    now = force or next(iter(found), ("", 0))
     return Savings(
         runs=len(runs),
         states=dict(Counter(str(run.state) for run in runs)),
+        force=found[now] if now in found else _of_version(now, [], of),
+        versions=tuple(found.values()),
+    )
+
+
+class _Whole(msgspec.Struct, frozen=True):
+    """What is known of all versions of a procedure."""
+
+    costs: Costs
+    end: _End
+    first_ns: int | None  # when the first run began that was stopped
+    known: Mapping[_Version, Known]
+
+
+def _ends(labels: Iterable[Label]) -> _End:
+    """By the newest label that stands; where none is known, by the bench, unless it only did as it was told."""
+    every = list(labels)
+    said, gone = newest(every), {(label.edge, label.run) for label in every if label.withdrawn_by}
+
+    def end(run: Run) -> str:
+        key = run.edge, run.run
+        if run.state == "running":
+            return ""
+        if key in said:
+            return said[key].meaning
+        return "" if key in gone or run.state not in TESTED or (run.stopped_at and _followed(run)) else run.state
+
+    return end
+
+
+def _of_version(version: _Version, runs: Sequence[Run], of: _Whole) -> Stops:
+    end, costs, known = of.end, of.costs, of.known.get(version)
+    told = [run for run in runs if run.stopped_at and run.state != "running"]
+    followed = [run for run in told if _followed(run)]
+    looked_at = [run for run in told if end(run)]
+    tested = [run for run in runs if not run.stopped_at and run.state in TESTED and end(run)]
+    would = [run for run in tested if run.would_stop_at]
+    stops = would if known is None else [*would, *looked_at]
+    wrong = rate(sum(end(run) == "pass" for run in stops), len(stops))
+    told_wrong = _wrong(followed, wrong, end) if followed else None
+    control = [run for run in tested if run.control]
+    shadow = [run for run in tested if not run.control and (of.first_ns is None or run.ended_ns < of.first_ns)]
+    called = [*control, *shadow] if known is None else _until(known, [*tested, *looked_at], control)
+    good = [run for run in called if end(run) == "pass"]
+    saved_s = sum(run.saved_s or 0.0 for run in followed)
+    would_s = sum(run.saved_s or 0.0 for run in would)
+    ways = "shadow" if of.first_ns is None else "control and shadow" if shadow else "control"
+    return Stops(
+        model=version[0],
+        version=version[1],
+        called=len(runs),
         told=len(followed),
         ignored=len(told) - len(followed),
         saved_s=saved_s,
-        saved_cost=_saved(saved_s, len(followed), missed, costs) if missed is not None and followed else None,
-        told_wrong=missed if followed else None,
+        saved_cost=_saved(saved_s, len(followed), told_wrong, costs) if told_wrong is not None else None,
+        told_wrong=told_wrong,
+        looked_at=rate(sum(end(run) == "pass" for run in looked_at), len(looked_at)),
         would=len(would),
         would_saved_s=would_s,
-        would_saved_cost=_cost(would_s, len(would), wrong.count, costs),
+        would_saved_cost=_cost(would_s, len(would), sum(end(run) == "pass" for run in would), costs),
         wrong=wrong,
-        false_stop=rate(sum(bool(run.would_stop_at) for run in good), len(good)),
-        measured_on="shadow" if first_ns is None else "control and shadow" if shadow else "control",
+        false_stop=rate(sum(bool(run.would_stop_at or run.stopped_at) for run in good), len(good)),
+        measured_on=ways if known is None else "every run",
     )
+
+
+def _until(known: Known, runs: Sequence[Run], control: Sequence[Run]) -> list[Run]:
+    """All of the time whose stops are known, and the control runs of later."""
+    early = [run for run in runs if run.started_ns <= known.until_ns]
+    return [*early, *(run for run in control if run.started_ns > known.until_ns)]
+
+
+def _wrong(stopped: Sequence[Run], wrong: Rate, end: _End) -> Amount | None:
+    """Good units among those stopped: those that were found, and of the others as many as among would-be stops."""
+    ends = [end(run) for run in stopped]
+    good, most = ends.count("pass"), len(ends) - ends.count("fail")
+    if good == most:
+        return Amount(good, good, good)
+    if not wrong.of:
+        return None
+    found = among(len(stopped), wrong)
+    return Amount(*(float(min(most, max(good, each))) for each in (found.value, found.low, found.high)))
 
 
 def rate(count: int, of: int) -> Rate:
@@ -126,9 +231,10 @@ def among(stops: int, wrong: Rate) -> Amount:
     return Amount(value, min(value, float(low)), max(value, float(high)))
 
 
-def _last(run: Run) -> str:
-    """The step that ended last."""
-    return max((step for step in run.steps if step.ended_ns), key=lambda step: step.ended_ns, default=Step("")).name
+def _followed(run: Run) -> bool:
+    """Whether a bench that was told to stop did, instead of going on to the end."""
+    last = max((step for step in run.steps if step.ended_ns), key=lambda step: step.ended_ns, default=Step(""))
+    return run.state not in TESTED or last.name == run.stopped_at
 
 
 def _saved(seconds: float, stops: int, wrong: Amount, costs: Costs) -> Amount:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from dashboards.console.pages.runs import procedures
 from dashboards.console.procedures import live, standings
 from tests.console.fakes import Plant
-from tests.store.benches import advice, run
+from tests.store.benches import advice, label, over, run
 from wire.config import Procedure
-from wire.messages import Advice, Run
+from wire.messages import Advice, Role, Run
 
 
 class Counting(Plant):
@@ -14,9 +15,9 @@ class Counting(Plant):
 
     asked = 0
 
-    def advice(self, edge: str, run: str) -> list[Advice]:
+    def advice(self, edge: str, run: str, role: Role = "champion") -> list[Advice]:
         self.asked += 1
-        return super().advice(edge, run)
+        return super().advice(edge, run, role)
 
     def newest(self, runs: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
         self.asked += 1
@@ -36,3 +37,17 @@ def test_the_runs_that_go_on_and_all_procedures_are_each_asked_about_once_howeve
     found = standings(plant, lambda name: Procedure(match=name))
     assert plant.asked == 2
     assert [one.needed for one in found if one.name == "p7"] == [187]
+
+
+def test_the_page_says_of_which_version_it_tells_what_was_saved_and_what_people_found_out_of_stopped_units() -> None:
+    plant = Plant()
+    new = [over(f"n{n}", "pass", number=n, model_version=2, control=True) for n in range(3)]
+    told = [over(f"s{n}", "aborted", model_version=2, stopped_at="S05", saved_s=60.0, number=n) for n in range(2)]
+    old = over("o", "aborted", number=-1, model_version=1, stopped_at="S05", saved_s=3_600.0)
+    plant.tested = {(one.edge, one.run): one for one in (*new, *told, old)}
+    plant.labelled["whole"] = label("whole", run="s1", device="", meaning="pass")
+    shown = procedures(standings(plant, lambda name: Procedure(match=name)))
+    assert "how many stops are false is told of version 2 alone" in shown
+    assert "All versions stopped 3 runs" in shown
+    assert "1 of 1 that somebody looked at" in shown
+    assert "measured on 3 good units of control runs" in shown

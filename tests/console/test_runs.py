@@ -22,9 +22,9 @@ def rule(name: str) -> Procedure:
 def plant() -> Plant:
     plant = small_plant()
     runs = [
-        *(over(f"p{n}", "pass", number=n) for n in range(8)),
-        over("f1", "fail", number=9, would_stop_at="S05", saved_s=600.0),
-        over("w1", "pass", number=10, would_stop_at="S07", saved_s=300.0, remarks=("S09 is missing",)),
+        *(over(f"p{n}", "pass", number=n, model_version=3) for n in range(8)),
+        over("f1", "fail", number=9, would_stop_at="S05", saved_s=600.0, model_version=3),
+        over("w1", "pass", number=10, would_stop_at="S07", saved_s=300.0, model_version=3, remarks=("S09 is missing",)),
         run("live/1", number=11),
         over("s1", "pass", number=12, procedure="silent"),
     ]
@@ -80,6 +80,23 @@ def test_a_procedure_tells_its_yield_its_model_and_what_a_stop_would_have_saved(
     assert (found["wrong"]["count"], found["wrong"]["of"], found["false_stop"]["of"]) == (1, 2, 9)
     assert found["would_saved_cost"] == pytest.approx(15.0 - 100.0)
     assert found["owner"] == "test engineering"
+
+
+def test_what_stops_saved_is_told_of_the_version_in_force_and_of_each_other_by_itself(
+    api: httpx.Client, plant: Plant
+) -> None:
+    older = [over(f"o{n}", "pass", number=-n, would_stop_at="S05", model_version=2) for n in range(1, 4)]
+    stopped = over("o9", "aborted", number=-9, stopped_at="S05", saved_s=60.0, model_version=2)
+    plant.tested |= {(one.edge, one.run): one for one in (*older, stopped)}
+    plant.labelled["back"] = label("back", run="o1", device="", meaning="fail")
+    plant.labelled["seen"] = label("seen", run="o9", device="", meaning="fail")
+    found = {one["procedure"]: one for one in api.get("/procedures").json()}["end of line"]
+    assert (found["model_version"], found["told"], found["wrong"]["of"]) == (3, 0, 2)
+    assert (found["told_in_all"], found["saved_in_all_s"]) == (1, 60.0)
+    assert [each["model_version"] for each in found["by_version"]] == [3, 2]
+    before = found["by_version"][1]
+    assert (before["told"], before["looked_at"]["of"], before["measured_on"]) == (1, 1, "every run")
+    assert (before["wrong"]["count"], before["wrong"]["of"]) == (2, 4)
 
 
 def test_advice_is_turned_on_and_off_in_somebodys_name(api: httpx.Client, inbox: Answering) -> None:

@@ -14,7 +14,7 @@ from dashboards.console.pages.markup import button, icon, join, moment, table
 from dashboards.console.problem import Problem
 from dashboards.console.procedures import Live, Procedures, Standing
 from dashboards.console.words import ADVICE
-from models.runs.savings import LEVEL, Amount, Rate, Savings
+from models.runs.savings import LEVEL, Amount, Rate, Savings, Stops
 from wire.messages import Run
 
 EVERY_S = 2.0
@@ -36,12 +36,11 @@ def procedures(standings: Iterable[Standing]) -> Markup:
 
 
 def _card(of: Standing) -> Markup:
-    saved = of.saved
-    facts = join(_FACT.format(*fact) for fact in (*_runs(of), *(_told(of) if saved.told else _would(of))))
+    facts = join(_FACT.format(*fact) for fact in (*_runs(of), *(_told(of) if of.saved.force.told else _would(of))))
     mode = Markup('<span class="state {}">{}{}</span>').format(
         "odd" if of.mode == "on" else "calm", icon("bell" if of.mode == "on" else "silent"), ADVICE[of.mode]
     )
-    return _CARD.format(quote(of.name, safe=""), of.name, mode, _switch(of), facts, _measured(saved))
+    return _CARD.format(quote(of.name, safe=""), of.name, mode, _switch(of), facts, _measured(of.saved))
 
 
 def _switch(of: Standing) -> Markup:
@@ -68,19 +67,19 @@ def _runs(of: Standing) -> Iterable[tuple[str, str, str]]:
 
 
 def _told(of: Standing) -> Iterable[tuple[str, str, str]]:
-    saved, currency = of.saved, of.costs.currency
+    saved, currency = of.saved.force, of.costs.currency
     ignored = f"{saved.ignored} more were told and went on" if saved.ignored else ""
     yield "Stopped on advice", f"{saved.told:,}", ignored
     yield "Test time saved", words.span(saved.saved_s), ""
     yield "Saved", _amount(saved.saved_cost, currency), "bench time and bad units, less good ones"
     known = f"{_share(saved.wrong)} of the stops of runs that were tested to the end"
     estimated = known if saved.wrong.of else "until a run that is tested to the end would have been stopped"
-    yield "Good units stopped", _amount(saved.told_wrong, ""), estimated
+    yield "Good units stopped", _amount(saved.told_wrong, ""), estimated + _looked_at(saved)
     yield "False stops", _rate(saved.false_stop), "of good units"
 
 
 def _would(of: Standing) -> Iterable[tuple[str, str, str]]:
-    saved, currency = of.saved, of.costs.currency
+    saved, currency = of.saved.force, of.costs.currency
     yield "Would have stopped", f"{saved.would:,}", "nobody was told"
     yield "Test time that saves", words.span(saved.would_saved_s), ""
     yield "That saves", f"{saved.would_saved_cost:,.0f} {currency}" if saved.would else "—", "less good units stopped"
@@ -102,12 +101,24 @@ def _share(found: Rate) -> str:
     return "not known yet" if found.value is None else f"{found.low:.0%} to {found.high:.0%}"
 
 
+def _looked_at(saved: Stops) -> str:
+    """What people found, which says nothing of the others."""
+    of = saved.looked_at
+    return f"; {of.count} of {of.of} that somebody looked at" if of.of and saved.measured_on != "every run" else ""
+
+
 def _measured(saved: Savings) -> str:
-    if not saved.false_stop.of:
-        return "No model called a good unit that was tested to the end yet: how many stops are false is not known."
-    runs = {"control": "control runs", "shadow": "runs in shadow"}.get(saved.measured_on, "runs in control and shadow")
-    good = f"{saved.false_stop.of:,} good unit{'' if saved.false_stop.of == 1 else 's'}"
-    return f"False stops are measured on {good} of {runs}; intervals hold {LEVEL:.0%}."
+    of = saved.force
+    others = [each for each in saved.versions if each is not of]
+    mine = f"What is saved and how many stops are false is told of version {of.version} alone. " if others else ""
+    if others and saved.told > of.told:
+        mine += f"All versions stopped {saved.told:,} runs and saved {words.span(saved.saved_s)}. "
+    if not of.false_stop.of:
+        return f"{mine}No model called a good unit that was tested to the end yet: how many stops are false is unknown."
+    runs = {"control": "control runs", "shadow": "runs in shadow", "every run": "runs, whose ends are nearly all known"}
+    good = f"{of.false_stop.of:,} good unit{'' if of.false_stop.of == 1 else 's'}"
+    where = runs.get(of.measured_on, "runs in control and shadow")
+    return f"{mine}False stops are measured on {good} of {where}; intervals hold {LEVEL:.0%}."
 
 
 def going(live: Iterable[Live]) -> Markup:

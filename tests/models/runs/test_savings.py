@@ -1,16 +1,28 @@
 """What stops saved, against plants whose truth is known."""
 
 import random
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
-from models.runs.savings import among, rate, savings
-from tests.store.benches import over, run
+from models.runs.savings import Stops, among, rate
+from models.runs.savings import savings as of_all
+from tests.store.benches import label, over, run
 from wire.config import Costs
-from wire.messages import Run, Step
+from wire.messages import Label, Meaning, Run, Step
 
 COSTS = Costs(bench_hour=60.0, scrap_good=100.0, pass_bad=1000.0, escape_share=0.1)
+
+
+def savings(runs: list[Run], costs: Costs, labels: Sequence[Label] = ()) -> Stops:
+    """Of the version in force."""
+    return of_all(runs, costs, labels).force
+
+
+def found(of: str, meaning: Meaning, *, gone: str = "", at: int = 0) -> Label:
+    """What somebody found out of a run."""
+    return label(f"{of} {meaning} {at}", number=at, device="", run=of, meaning=meaning, withdrawn_by=gone)
 
 
 def whole(state: str, *, would: bool = False, control: bool = False, number: int = 0) -> Run:
@@ -34,7 +46,7 @@ def test_in_shadow_it_says_what_would_have_been_saved_and_what_would_have_been_w
 def test_runs_of_before_there_was_a_model_say_nothing_of_its_stops() -> None:
     before = [over("r", "pass", model="", p_fail=None)] * 900
     said = savings([*before, *[whole("pass")] * 19, whole("pass", would=True)], COSTS)
-    assert (said.runs, said.false_stop.count, said.false_stop.of) == (920, 1, 20)
+    assert (said.called, said.false_stop.count, said.false_stop.of) == (20, 1, 20)
 
 
 def test_once_benches_are_told_good_units_are_counted_among_control_runs_alone() -> None:
@@ -70,8 +82,9 @@ def test_a_run_that_failed_with_no_step_after_the_stop_was_stopped() -> None:
 
 
 def test_what_is_not_over_counts_as_no_saving() -> None:
-    said = savings([run("r", stopped_at="S05", would_stop_at="S05", saved_s=600.0), whole("broken-off")], COSTS)
-    assert (said.told, said.saved_s, said.wrong.value) == (0, 0.0, None)
+    running = run("r", stopped_at="S05", would_stop_at="S05", saved_s=600.0, model="eol")
+    said = of_all([running, whole("broken-off")], COSTS)
+    assert (said.told, said.saved_s, said.force.wrong.value) == (0, 0.0, None)
     assert said.states == {"running": 1, "broken-off": 1}
 
 
@@ -107,3 +120,54 @@ def test_the_number_of_wrong_stops_lies_in_its_interval_as_often_as_is_said() ->
         said = among(stops, rate(count, of))
         held += said.low <= truth <= said.high
     assert held >= 0.93 * 400
+
+
+def by(run: Run, version: int, *, number: int = 0, name: str = "r") -> Run:
+    """The same run, called by a version some hours later."""
+    later = {"started_ns": run.started_ns + number, "ended_ns": run.ended_ns + number}
+    return msgspec.structs.replace(run, run=name, model_version=version, **later)
+
+
+def test_versions_are_never_counted_together_and_the_one_in_force_is_named() -> None:
+    old = [by(whole("pass", would=True), 1)] * 10 + [by(whole("fail", would=True), 1)] * 2 + [by(stopped(), 1)] * 3
+    new = [by(whole("fail", would=True, control=True), 2, number=1)] * 5 + [by(whole("pass", control=True), 2)] * 30
+    said = of_all([*old, *new], COSTS)
+    assert (said.force.model, said.force.version, said.force.measured_on) == ("eol", 2, "control")
+    assert (said.force.wrong.count, said.force.wrong.of, said.force.false_stop.of) == (0, 5, 30)
+    assert [(each.version, each.wrong.count, each.wrong.of, each.told) for each in said.versions] == [
+        (2, 0, 5, 0),
+        (1, 10, 12, 3),
+    ]
+    assert (said.told, said.saved_s) == (3, 1_800.0)
+    put_back = of_all([*old, *new], COSTS, force=("eol", 1)).force
+    assert (put_back.version, put_back.wrong.of) == (1, 12)
+    fresh = of_all([*old, *new], COSTS, force=("eol", 3)).force
+    assert (fresh.version, fresh.called, fresh.wrong.value, fresh.told_wrong) == (3, 0, None, None)
+
+
+def test_a_word_of_later_stands_above_the_test_and_a_test_that_was_taken_back_says_nothing() -> None:
+    runs = [by(whole("pass", would=True), 1, name=f"r{n}") for n in range(4)]
+    said = savings(runs, COSTS, [found("r0", "fail", at=1), found("r1", "pass", gone="Ada")])
+    assert (said.wrong.count, said.wrong.of, said.would) == (2, 3, 3)
+
+
+def test_stops_of_which_some_were_looked_at_are_told_apart_and_bound_what_is_estimated() -> None:
+    control = [by(whole("fail", would=True, control=True), 1, name=f"c{n}") for n in range(20)]
+    told = [by(stopped(), 1, name=f"s{n}") for n in range(10)]
+    said = savings([*control, *told], COSTS, [found(f"s{n}", "pass") for n in range(4)])
+    assert (said.looked_at.count, said.looked_at.of) == (4, 4)
+    assert (said.wrong.count, said.wrong.of, said.measured_on) == (0, 20, "control")
+    assert said.told_wrong is not None
+    assert (said.told_wrong.value, said.told_wrong.low) == (4.0, 4.0)
+
+
+def test_where_every_stop_was_looked_at_it_is_known_how_many_were_wrong() -> None:
+    control = [by(whole("fail", would=True, control=True), 1, name=f"c{n}") for n in range(5)]
+    good = [by(whole("pass"), 1, name=f"g{n}") for n in range(45)]
+    told = [by(stopped(), 1, name=f"s{n}") for n in range(20)]
+    labels = [found(f"s{n}", "pass" if n < 5 else "fail") for n in range(20)]
+    said = savings([*control, *good, *told], COSTS, labels)
+    assert said.told_wrong is not None
+    assert (said.told_wrong.value, said.told_wrong.low, said.told_wrong.high) == (5.0, 5.0, 5.0)
+    assert (said.wrong.count, said.wrong.of) == (5, 25)
+    assert (said.false_stop.count, said.false_stop.of, said.measured_on) == (5, 50, "every run")
