@@ -208,3 +208,23 @@ def test_no_text_names_the_place_it_was_built_in_or_leaves_something_to_do() -> 
         if FORBIDDEN.search(line)
     ]
     assert found == []
+
+
+def test_each_number_of_a_decision_is_given_once_and_its_page_begins_with_it() -> None:
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    numbers = [int(page.name.split("-", 1)[0]) for page in pages]
+    assert len(set(numbers)) == len(pages)
+    for number, page in zip(numbers, pages, strict=True):
+        assert page.read_text(encoding="utf-8").startswith(f"# {number}. "), page.name
+
+
+def test_every_decision_that_is_pointed_at_is_there() -> None:
+    there = {page.name[:4] for page in (ROOT / "docs/decisions").glob("*.md")}
+    texts = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    code = [
+        path for room in ("bus", "edge", "models", "store", "stream", "tocsin") for path in (ROOT / room).rglob("*.py")
+    ]
+    pointed = {
+        at for path in (*texts, *code) for at in re.findall(r"decisions/(\d{4})", path.read_text(encoding="utf-8"))
+    }
+    assert {"0010", "0013", "0015"} <= pointed <= there
