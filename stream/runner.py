@@ -34,12 +34,16 @@ class RunnerState(StrEnum):
 
 
 class RunnerHealth(msgspec.Struct, frozen=True):
-    """How the runner is doing, for /readyz. `behind`: there was more to read than one micro-batch took."""
+    """How the runner is doing, for /readyz. `behind`: there was more to read than one micro-batch took.
+
+    `caught_up`: the end of the log was reached since the start, so nothing that waited holds up what comes now.
+    """
 
     state: RunnerState = RunnerState.STARTING
     pos: int = 0  # stored up to this position of the log
     clock_ns: int = 0  # the newest input clock that is stored
     behind: bool = False
+    caught_up: bool = False
     unstepped: int = 0  # inputs that the core could not work on, kept as dead letters
     last_error: str = ""
 
@@ -119,6 +123,8 @@ class BoxRunner:
                 if entries:
                     state = self._take(state, entries[:taken], stop)
                     pos = self.health.pos
+                if not (self._more or self.health.caught_up):
+                    self._note(caught_up=True)
                 self._rest(state, at_end=not self._more, stop=stop)
             self._note(state=RunnerState.STOPPED)
         except Exception as error:

@@ -13,6 +13,7 @@ from edge.agent import Agent
 from edge.forwarder import Forwarder
 from edge.log import LocalLog
 from edge.logfile import LogError
+from edge.room import Status
 from tocsin.advice_watch import AdviceWatch
 from tocsin.check import TOKEN
 from tocsin.fleet import RoleError, Work
@@ -42,6 +43,8 @@ def edge(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Prob
         _open_door(agent, config.edge.listen, stack)
     forwarder = Forwarder(outbox, publisher, key=config.edge.name, live_first_after_ns=config.edge.live_first_after_ns)
 
+    begun = outbox.status().last_pos
+
     def probe() -> Vital:
         status, health = outbox.status(), forwarder.health
         figures = {
@@ -57,9 +60,18 @@ def edge(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Prob
         }
         if status.hours_left is not None:
             figures["outbox_hours_left"] = status.hours_left
-        return Vital(figures, trouble=status.trouble or health.trouble or publisher.trouble, dead=agent.failure)
+        trouble = status.trouble or health.trouble or publisher.trouble or _waiting(status, begun)
+        return Vital(figures, trouble=trouble, dead=agent.failure)
 
     return forwarder.run, probe
+
+
+def _waiting(status: Status, begun: int) -> str:
+    """Why what comes now waits behind what was there at the start, up to this position; empty where it does not."""
+    first = status.last_pos - status.backlog + 1
+    if not status.backlog or first > begun or status.lane.late:  # late is what lets live data by
+        return ""
+    return f"what waited is passed on first (records: {begun - first + 1}), what comes now after it"
 
 
 def _advised(agent: Agent, address: Address, stack: ExitStack, *, edge: str) -> AdviceWatch:

@@ -11,6 +11,7 @@ import msgspec
 
 from bus.lag import Place
 from dashboards.console.desk import BoxStatus
+from tocsin.catching_up import CatchingUp
 from wire.ports import BusError
 
 LOOK_S = 3.0
@@ -60,6 +61,7 @@ class Team(msgspec.Struct):
     topics: Collection[str]
     does: str  # "scores"
     ages: Ages = msgspec.field(default_factory=Ages)
+    waits: CatchingUp = msgspec.field(default_factory=CatchingUp)
     missed: int = 0
     behind: int = 0
     age_s: float = 0.0
@@ -69,12 +71,15 @@ class Team(msgspec.Struct):
         group = f"tocsin-{self.role}"
         places = lag.places(group, self.topics)
         self.missed = 0 if lag.members(group) else self.missed + 1
+        self.waits.look(places)
         self.behind, self.age_s = sum(at.behind for at in places.values()), self.ages.look(places, now_s)
 
     def stalled(self) -> str:
         """Why it does not get on; empty if it does."""
         if self.missed >= MISSED:
             return f"Nobody {self.does}, and {self.behind} records wait: start tocsin {self.role}."
+        if self.waits.left:  # for how long they wait, who began to look only now cannot say
+            return f"Who {self.does} works on what waited before this page was started (records: {self.waits.left})."
         if self.age_s > BEHIND_S:
             return f"Who {self.does} is {self.age_s:.0f} s behind: add one more tocsin {self.role}, or look at its log."
         return ""

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from bus.address import Address
@@ -13,6 +14,7 @@ from stream.core import Core
 from stream.fleet.settings import WorkerSettings
 from stream.fleet.watchdog import Places, Watchdog
 from stream.fleet.worker import STUCK, Worker, end_process
+from tocsin.catching_up import CatchingUp
 from tocsin.fleet import RoleError, Work
 from tocsin.shelf import shelf
 from tocsin.swapping import Swapping, swapping
@@ -20,7 +22,7 @@ from tocsin.vitals import Probe, Vital
 from wire.settings import Loaded
 from wire.topics import INPUTS, STATE
 
-LOOK_S = 5.0
+LOOK_S, SOON_S = 5.0, 1.0
 GROUP = "tocsin-stream"
 
 log = logging.getLogger(__name__)
@@ -38,11 +40,16 @@ def stream(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str 
     worker = Worker(settings_of(address, instance=instance), core=core, bus=bus, wanted=lambda: models.wanted)
     lag = GroupLag(address)
 
+    waits = CatchingUp()
+
     def places() -> Places:
-        return {part: (at.done, at.end) for (_, part), at in lag.places(GROUP, [INPUTS]).items()}
+        found = lag.places(GROUP, [INPUTS])
+        if mine := worker.health.assigned:
+            waits.look({place: at for place, at in found.items() if place[1] in mine})
+        return {part: (at.done, at.end) for (_, part), at in found.items()}
 
     dog = Watchdog(places=places, mine=lambda: worker.health.assigned)
-    _watch(dog, stack)
+    _watch(dog, stack, soon=lambda: bool(waits.trouble))
     _look(models, stack)
 
     def probe() -> Vital:
@@ -58,7 +65,8 @@ def stream(loaded: Loaded, address: Address, stack: ExitStack, *, instance: str 
             "lag_records": float(dog.lag),
             "models_in_trouble": float(len(models.troubles)),
         }
-        return Vital(figures, trouble=dog.trouble or ("" if health.assigned else "no partition is assigned yet"))
+        late = waits.trouble if health.assigned else "no partition is assigned yet"
+        return Vital(figures, trouble=dog.trouble or late)
 
     return worker.run, probe
 
@@ -103,11 +111,11 @@ def _look(models: Swapping, stack: ExitStack) -> None:
     stack.callback(stop.set)
 
 
-def _watch(dog: Watchdog, stack: ExitStack) -> None:
+def _watch(dog: Watchdog, stack: ExitStack, *, soon: Callable[[], bool]) -> None:
     stop = threading.Event()
 
     def look() -> None:
-        while not stop.wait(LOOK_S):
+        while not stop.wait(SOON_S if soon() else LOOK_S):
             if why := dog.look(time.monotonic()):
                 end_process(why, STUCK)
 

@@ -74,6 +74,22 @@ def test_a_runner_goes_on_where_the_store_says_the_last_commit_ended() -> None:
     assert sum(commit.duplicates for commit in store.commits) == 2
 
 
+def test_a_runner_has_caught_up_when_it_came_to_the_end_of_what_waited() -> None:
+    log, store, stop, seen = MemoryLog(), MemoryStore(), threading.Event(), list[bool]()
+    for body in _batches(30):
+        log.add(body)
+    runner = BoxRunner(log, inbox=log, store=store, core=core(), clock_ns=lambda: T0 + 60 * S, pauses=FAST)
+
+    def note(kept: MemoryStore) -> None:
+        seen.append(runner.health.caught_up)
+        if kept.commits[-1].cursor >= 30:
+            stop.set()
+
+    store._seen = note
+    runner.run(stop)
+    assert (seen, runner.health.caught_up) == ([False] * 4, True)
+
+
 def test_bytes_that_hold_no_message_are_kept_and_their_neighbours_go_on() -> None:
     log = MemoryLog()
     first, second = _batches(2)

@@ -61,6 +61,17 @@ def test_who_is_behind_for_long_is_named_with_what_to_do() -> None:
     assert (status.status().stalled, status.status().lag_s) == ("", 0.0)
 
 
+def test_a_page_that_is_started_anew_says_so_until_what_waited_is_done() -> None:
+    brokers = Brokers()
+    brokers.end, brokers.done = 7, 3
+    status = watched(brokers)
+    status.look()
+    assert status.status().stalled == "Who stores works on what waited before this page was started (records: 4)."
+    brokers.end, brokers.done = 99, 7
+    status.look()
+    assert status.status().stalled == ""
+
+
 def test_that_nobody_is_at_work_is_said_when_it_lasts() -> None:
     brokers = Brokers()
     brokers.present = False

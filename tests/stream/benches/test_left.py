@@ -20,8 +20,7 @@ def _practised(count: int = ENOUGH, pause: float = 30.0) -> Hall:
 
 
 def _next(hall: Hall, after: float) -> None:
-    known = {"unit": "another", "procedure": "axle", "version": "1", "station": "b1"}
-    hall.say(RunStarted(run="r2", **known), after=after)
+    hall.say(RunStarted("r2", "another", "axle", "1", "b1"), after=after)
 
 
 def test_a_run_that_was_left_is_given_up_when_its_station_begins_another() -> None:
