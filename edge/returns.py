@@ -108,8 +108,13 @@ class WaysBack:
                 self._leave((run, step), wait)
 
     def give(self, advice: Sequence[Advice]) -> None:
-        """Pass advice on, each the way its run's events came; never waits and never fails."""
+        """Pass advice on, each the way its run's events came; never waits and never fails.
+
+        What a candidate thinks goes no way back.
+        """
         for one in advice:
+            if one.role != "champion":
+                continue
             with self._lock:
                 waits = tuple(self._waits.get((one.run, one.step), ()))
             for wait in waits:

@@ -7,7 +7,7 @@ import msgspec
 import pyarrow as pa
 
 from store.records import table
-from wire.messages import Advice, Label, Measured, Run
+from wire.messages import Advice, Label, Measured, Role, Run
 
 _encode = msgspec.msgpack.Encoder().encode
 _run = msgspec.msgpack.Decoder(Run).decode
@@ -15,6 +15,7 @@ _advice = msgspec.msgpack.Decoder(Advice).decode
 _label = msgspec.msgpack.Decoder(Label).decode
 _measured = msgspec.msgpack.Decoder(Measured).decode
 _cells = msgspec.msgpack.Decoder(dict[str, float]).decode
+LIVE, SHADOW = "advice", "shadow_advice"  # tables: what champions said, and what others did beside
 
 _RUNS = pa.schema(
     [
@@ -115,10 +116,12 @@ def put_runs(con: duckdb.DuckDBPyConnection, said: Iterable[Run]) -> None:
 
 
 def put_advice(con: duckdb.DuckDBPyConnection, said: Sequence[Advice]) -> None:
-    """Keep what was advised."""
-    rows = [(a.edge, a.run, a.t_ns, a.step, a.procedure, _encode(a)) for a in said]
-    if rows:
-        con.from_arrow(table(rows, _ADVICE)).insert_into("advice")
+    """Keep what was advised, and apart from it what was only thought beside."""
+    for name in (LIVE, SHADOW):
+        some = [a for a in said if _place(a.role) == name]
+        rows = [(a.edge, a.run, a.t_ns, a.step, a.procedure, _encode(a)) for a in some]
+        if rows:
+            con.from_arrow(table(rows, _ADVICE)).insert_into(name)
 
 
 def put_labels(con: duckdb.DuckDBPyConnection, said: Iterable[Label]) -> None:
@@ -162,11 +165,11 @@ def run(con: duckdb.DuckDBPyConnection, edge: str, name: str) -> Run | None:
     return _whole(*rows[0]) if rows else None
 
 
-def advice(con: duckdb.DuckDBPyConnection, edge: str, name: str) -> list[Advice]:
-    """What was advised on a run, in the order of its steps."""
-    query = "SELECT body FROM advice WHERE run = $run AND ($edge = '' OR edge = $edge)"
+def advice(con: duckdb.DuckDBPyConnection, edge: str, name: str, role: Role) -> list[Advice]:
+    """What was advised on a run in this role, in the order of its steps."""
+    query = f"SELECT body FROM {_place(role)} WHERE run = $run AND ($edge = '' OR edge = $edge)"
     found = [_advice(body) for (body,) in con.execute(query, {"edge": edge, "run": name}).fetchall()]
-    return sorted(found, key=lambda one: (one.t_ns, one.done))
+    return sorted((one for one in found if one.role == role), key=lambda one: (one.t_ns, one.done))
 
 
 def newest(con: duckdb.DuckDBPyConnection, of: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
@@ -198,6 +201,10 @@ def labels(con: duckdb.DuckDBPyConnection, which: WhichLabels) -> list[Label]:
     )
     bound = {name: getattr(which, name) for name in ("label", "device", "run", "withdrawn", "limit")}
     return [_label(body) for (body,) in con.execute(query, bound | {"since": which.since_ns}).fetchall()]
+
+
+def _place(role: Role) -> str:
+    return LIVE if role == "champion" else SHADOW
 
 
 def _whole(body: bytes, cells: bytes | None) -> Run:

@@ -14,14 +14,14 @@ from store import benches, export, readings, recall, retention, scores, words
 from store.benches import WhichLabels, WhichRuns
 from store.errors import StoreBrokenError, StoreClosedError, StoreError, UnknownDeviceError
 from store.opening import connect, translated
-from store.port import Accounts, Commit, Device, Resume, Role, Series, StoreFullError
+from store.port import Accounts, Commit, Device, Resume, Series, StoreFullError
 from store.readings import Span
 from store.room import Room, free_bytes
 from store.series import as_series
 from store.whose import Whose
 from store.writing import Pen
 from wire.config import Retention
-from wire.messages import Advice, Alarm, DeadLetter, Gap, Label, Liveness, Measured, Run, SourceState
+from wire.messages import Advice, Alarm, DeadLetter, Gap, Label, Liveness, Measured, Role, Run, SourceState
 
 
 class DuckStore:
@@ -153,10 +153,10 @@ class DuckStore:
         with self._reading() as con:
             return benches.run(con, edge, run)
 
-    def advice(self, edge: str, run: str) -> list[Advice]:
+    def advice(self, edge: str, run: str, role: Role = "champion") -> list[Advice]:
         """What was advised on a run, in the order of its steps."""
         with self._reading() as con:
-            return benches.advice(con, edge, run)
+            return benches.advice(con, edge, run, role)
 
     def newest(self, runs: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
         """The last word on each of these runs, by (edge, run)."""

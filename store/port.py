@@ -17,11 +17,10 @@ from wire.messages import (
     Liveness,
     Measured,
     Outcome,
+    Role,
     Run,
     SourceState,
 )
-
-Role = Literal["champion", "candidate", "backtest"]
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -169,8 +168,8 @@ class Reader(Protocol):
     def run(self, edge: str, run: str) -> Run | None:
         """One run, of any edge where that is ""; the newest of that name. None: nobody knows it."""
 
-    def advice(self, edge: str, run: str) -> list[Advice]:
-        """What was advised on a run, in the order of its steps."""
+    def advice(self, edge: str, run: str, role: Role = "champion") -> list[Advice]:
+        """What was advised on a run, in the order of its steps; by the champion, unless another role is asked for."""
 
     def newest(self, runs: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
         """The last word on each of these runs by (edge, run), as far as there is one; asked for all at once."""

@@ -17,6 +17,7 @@ import duckdb
 import msgspec
 
 from store import recall
+from store.benches import LIVE, SHADOW
 from store.room import Room, used
 from store.writing import Pen
 from wire.config import DAY_NS, Retention
@@ -105,7 +106,8 @@ def _drop_words(con: duckdb.DuckDBPyConnection, before_ns: int) -> None:
     con.execute(f"DELETE FROM alarms WHERE {at_rest}", [before_ns, AlarmState.NORMAL])
     con.execute("DELETE FROM gaps WHERE to_ns < ?", [before_ns])
     con.execute("DELETE FROM runs WHERE changed_ns < ?", [before_ns])
-    con.execute("DELETE FROM advice WHERE t_ns < ?", [before_ns])
+    for place in (LIVE, SHADOW):
+        con.execute(f"DELETE FROM {place} WHERE t_ns < ?", [before_ns])
     con.execute("DELETE FROM labels WHERE greatest(at_ns, to_ns) < ?", [before_ns])
     con.execute("DELETE FROM events WHERE clock_ns < ?", [before_ns])
     con.execute("DELETE FROM dead WHERE number <= (SELECT max(number) FROM dead) - ?", [DEAD_LETTERS])

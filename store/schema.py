@@ -13,7 +13,7 @@ import duckdb
 
 from store.errors import StoreForeignError, StoreVersionError
 
-VERSION = 2
+VERSION = 3
 APPLICATION = "tocsin"
 
 _ALARM = """id VARCHAR, version INTEGER, edge VARCHAR, device VARCHAR, rule VARCHAR, state VARCHAR, priority VARCHAR,
@@ -25,6 +25,11 @@ CREATE TABLE runs (edge VARCHAR, run VARCHAR, change INTEGER, unit VARCHAR, proc
 CREATE TABLE advice (edge VARCHAR, run VARCHAR, t_ns BIGINT, step VARCHAR, procedure VARCHAR, body BLOB);
 CREATE TABLE labels (id VARCHAR, edge VARCHAR, device VARCHAR, run VARCHAR, meaning VARCHAR, from_ns BIGINT,
     to_ns BIGINT, at_ns BIGINT, withdrawn BOOLEAN, body BLOB);
+"""
+
+# As `advice`, of candidates and backtests: what reads the other shows only what was live.
+_SHADOW = """
+CREATE TABLE shadow_advice (edge VARCHAR, run VARCHAR, t_ns BIGINT, step VARCHAR, procedure VARCHAR, body BLOB);
 """
 
 _TABLES = f"""
@@ -44,6 +49,7 @@ CREATE TABLE gaps (edge VARCHAR, device VARCHAR, source VARCHAR, from_ns BIGINT,
 CREATE TABLE dead (number BIGINT, t_ns BIGINT, source VARCHAR, device VARCHAR, reason VARCHAR, body BLOB);
 CREATE TABLE events (edge VARCHAR, log VARCHAR, seq BIGINT, clock_ns BIGINT, kind VARCHAR, subject VARCHAR, body BLOB);
 {_BENCHES}
+{_SHADOW}
 """
 
 # One entry a step: what turns schema n into n + 1.
@@ -54,6 +60,7 @@ ALTER TABLE scorers ADD COLUMN role VARCHAR DEFAULT 'champion';
 INSERT INTO advice SELECT edge, subject, clock_ns, '', '', body FROM events WHERE kind = 'advice';
 DELETE FROM events WHERE kind = 'advice';
 """,
+    2: _SHADOW,
 }
 
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from store.port import Role
 from store.sets import Scorer
+from wire.messages import Role
 
 
 class Whose(msgspec.Struct, frozen=True):

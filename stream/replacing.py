@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from stream.alarms import Notice
 from stream.detectors import Detectors
 from stream.draft import Draft, Occasion
+from stream.herald import Wanted
 from stream.inputs import origin_of, refused
 from stream.versions import Versions
 from wire.messages import ModelChange, Outcome
@@ -25,24 +26,30 @@ def change_model(change: ModelChange, draft: Draft, detectors: Detectors, out: l
     after = known.tried(change.version) if change.role == "candidate" else known.promoted(change.version)
     if after != known:
         draft.set_model(change.name, after)
-    for name in _edges(change.name, draft):
-        record = draft.edges[name]
-        if _rule(change) in record.alarms:
-            draft.panel(Occasion(name, origin_of(change, name), out)).clear(_rule(change), _at_ns(change, name, draft))
+    rule = _rule(change.name, change.role)
+    for name in sorted(edge for edge, record in draft.edges.items() if rule in record.alarms):
+        draft.panel(Occasion(name, origin_of(change, name), out)).clear(rule, _at_ns(change, name, draft))
+
+
+def refusal(wish: Wanted, known: Versions, at_ns: int) -> Notice:
+    """That a version is not put to work for its trouble, or failed while it was tried, and what goes on instead."""
+    facts = {
+        "model": wish.name,
+        "version": str(wish.version),
+        "role": wish.role,
+        "instead": _instead(wish.version, known),
+        "reason": wish.trouble,
+    }
+    rule = _rule(wish.name, wish.role)
+    return Notice(rule, "model-refused", at_ns, facts, model=wish.name, model_version=wish.version)
 
 
 def _ring(change: ModelChange, reason: str, draft: Draft, out: list[Outcome]) -> None:
-    facts = {
-        "model": change.name,
-        "version": str(change.version),
-        "role": change.role,
-        "instead": _instead(change.version, draft.models.get(change.name, Versions())),
-        "reason": reason,
-    }
+    wish, known = Wanted(change.name, change.role, change.version, reason), draft.models.get(change.name, Versions())
     for name in _edges(change.name, draft):
         at_ns = _at_ns(change, name, draft)
-        notice = Notice(_rule(change), "model-refused", at_ns, facts, model=change.name, model_version=change.version)
-        draft.panel(Occasion(name, origin_of(change, name), out)).raise_(notice, at_ns)
+        panel = draft.panel(Occasion(name, origin_of(change, name), out))
+        panel.raise_(refusal(wish, known, at_ns), at_ns)
 
 
 def _instead(refused: int, known: Versions) -> str:
@@ -60,8 +67,8 @@ def _edges(model: str, draft: Draft) -> Iterator[str]:
         yield from sorted(having or draft.edges)
 
 
-def _rule(change: ModelChange) -> str:
-    return f"model-refused:{change.name}" + (":candidate" if change.role == "candidate" else "")
+def _rule(model: str, role: str) -> str:
+    return f"model-refused:{model}" + (":candidate" if role == "candidate" else "")
 
 
 def _at_ns(change: ModelChange, edge: str, draft: Draft) -> int:

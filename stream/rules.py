@@ -180,7 +180,7 @@ RULES: Mapping[str, Rule] = {
     "model-refused": Rule(
         Priority.MEDIUM,
         "{device}: model {model} version {version} ({role}) is not put to work, {instead}: {reason}",
-        "Its files are missing, damaged or not to be trusted, or it gave no number when it was tried out.",
+        "Its files are missing, damaged or not to be trusted, or it failed or gave no number when it was tried.",
         "What was meant to be better is not at work.",
         "Train it anew, or point the alias at a version that can be read; tocsin check says more.",
     ),

@@ -57,6 +57,6 @@ class AdviceWatch:
         if records:
             self.trouble = ""
         said = [unpack_outcome(record.body) for record in records]
-        advice = [one for one in said if isinstance(one, Advice) and one.edge == self._edge]
+        advice = [one for one in said if isinstance(one, Advice) and one.edge == self._edge and one.role == "champion"]
         self._returns.give(advice)
         self.told += len(advice)

@@ -17,6 +17,7 @@ class Origin(msgspec.Struct, frozen=True):
     seq: Count
 
 
+Role = Literal["champion", "candidate", "backtest"]  # only what a champion says rings, is told, and is shown as live
 NEAR_LIMIT = 0.5  # of a score: contributions are told of from here on
 
 
@@ -37,7 +38,7 @@ class Scores(msgspec.Struct, frozen=True, omit_defaults=True, tag="scores"):
     score: bytes
     contributions: bytes
     late: bool = False
-    role: Literal["champion", "candidate", "backtest"] = "champion"  # only a champion's ring and are shown as live
+    role: Role = "champion"
 
     def __post_init__(self) -> None:
         """Refuse scores whose parts do not fit together."""
@@ -102,6 +103,7 @@ class Advice(msgspec.Struct, frozen=True, omit_defaults=True, tag="advice"):
     """P(run fails) after a step, and stop or go on.
 
     `would_stop` is what costs and limits say; `stop` is what the bench is told, `withheld` why it is told nothing.
+    Only a champion's is ever told: a candidate's is kept beside it, and `withheld` says `candidate`.
     """
 
     origin: Origin
@@ -120,7 +122,7 @@ class Advice(msgspec.Struct, frozen=True, omit_defaults=True, tag="advice"):
     low: float | None = None  # interval of p_fail
     high: float | None = None
     would_stop: bool = False
-    withheld: str = ""  # "shadow", "control" (always tested to the end), "off", "no-model", "late", "over"
+    withheld: str = ""  # "shadow", "control" (always tested to the end), "off", "no-model", "late", "over", "candidate"
     because: Mapping[str, float] = {}  # step, or "station" for its earlier runs -> share in what speaks for failure
     cost_stop: float | None = None  # expected, in the currency of the procedure
     cost_go_on: float | None = None
@@ -129,6 +131,7 @@ class Advice(msgspec.Struct, frozen=True, omit_defaults=True, tag="advice"):
     model: str = ""
     model_version: Count = 0
     mode: Literal["", "on", "shadow", "off"] = ""  # of its procedure: told, only recorded, or not asked for
+    role: Role = "champion"
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -138,6 +141,19 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_ns: Int64 = 0  # 0: it did not end
     duration_s: float | None = None
     measured: Count = 0
+
+
+class Candidate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a candidate thought of a run beside the champion; no bench was told.
+
+    `throughout`: it was asked after each step after which the champion called, which was one version all along.
+    """
+
+    version: Count
+    p_fail: float | None = None  # after the last step
+    would_stop_at: str = ""
+    saved_s: float | None = None
+    throughout: bool = False
 
 
 class Run(msgspec.Struct, frozen=True, omit_defaults=True, tag="run"):
@@ -169,6 +185,7 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True, tag="run"):
     model: str = ""
     model_version: Count = 0
     weight: float = 1.0  # runs that it stands for: a spared control run for those that were stopped in its stead
+    candidate: Candidate | None = None
 
 
 Meaning = Literal["anomaly", "normal", "maintenance", "pass", "fail"]

@@ -14,8 +14,8 @@ from dashboards.console.moments import iso, length
 from dashboards.console.problem import Problem, unknown_device
 from dashboards.console.shapes import SeriesOut
 from dashboards.console.when import moment
-from store.port import Device, Role, Series
-from wire.messages import NS_PER_S
+from store.port import Device, Series
+from wire.messages import NS_PER_S, Role
 
 DEFAULT_NS = 3600 * NS_PER_S
 POINTS = 2000

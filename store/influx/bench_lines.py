@@ -11,7 +11,22 @@ import msgspec
 
 from store.influx.blob import written
 from store.influx.protocol import Said, Whole
-from store.influx.table import ADVICE, BODY, CELLS, EDGE, LABELS, MEASURED, PROCEDURE, RUNS, STATION, Measurement
+from store.influx.table import (
+    ADVICE,
+    BODY,
+    CELLS,
+    EDGE,
+    LABELS,
+    MEASURED,
+    MODEL,
+    PROCEDURE,
+    ROLE,
+    RUNS,
+    SHADOW_ADVICE,
+    STATION,
+    VERSION,
+    Measurement,
+)
 from wire.messages import NS_PER_S, Advice, Batch, Label, Measured, Run
 
 APART = 1_000_000
@@ -96,7 +111,12 @@ def _advice(advice: Advice) -> Point:
         "withheld": advice.withheld,
         BODY: written(advice),
     }
-    return Point(ADVICE, _tags(advice), fields, _apart(advice.t_ns, advice.run, advice.step, advice.done))
+    at_ns = _apart(advice.t_ns, advice.run, advice.step, advice.done)
+    if advice.role == "champion":
+        return Point(ADVICE, _tags(advice), fields, at_ns)
+    whose = {MODEL: advice.model, ROLE: advice.role, VERSION: str(advice.model_version)}
+    told = {name: fields[name] for name in (*SHADOW_ADVICE.fields, *SHADOW_ADVICE.texts)}
+    return Point(SHADOW_ADVICE, {**_tags(advice), **whose}, told, at_ns)
 
 
 def _label(label: Label) -> Point:

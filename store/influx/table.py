@@ -86,6 +86,12 @@ ADVICE = Measurement(  # time: the step's end, its last six digits tell runs and
     fields=("p_fail", "low", "high", "stop", "would_stop", "done"),
     texts=("step", "run", "unit", "withheld", BODY),
 )
+SHADOW_ADVICE = Measurement(  # of candidates: as `advice`, which dashboards read, the role says whose
+    name="shadow_advice",
+    tags=(EDGE, MODEL, PROCEDURE, ROLE, SITE, STATION, VERSION),
+    fields=("p_fail", "low", "high", "would_stop", "done"),
+    texts=("step", "run", "unit", BODY),
+)
 MEASURED = Measurement(  # time: the edge's clock, its last six digits tell messages apart
     name="measured",
     tags=(EDGE, SITE),
@@ -129,6 +135,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
         LIVENESS,
         RUNS,
         ADVICE,
+        SHADOW_ADVICE,
         MEASURED,
         LABELS,
         GAPS,

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -12,7 +12,7 @@ from models.contract import Detector, Job, Scored, Task
 from models.runs.row import row_of, step_of
 from stream.benches.records import Memory
 from stream.benches.run import RunRecord
-from stream.detectors import Detectors, previous, wanted
+from stream.detectors import Detectors, previous, shadow, wanted
 from stream.versions import Versions
 
 TOP = 5  # steps that are named
@@ -57,21 +57,31 @@ class Models(msgspec.Struct, frozen=True):
     detectors: Detectors
 
     @property
+    def known(self) -> Versions:
+        """Which versions of it are at work."""
+        return self.versions.get(self.name, Versions())
+
+    @property
     def in_force(self) -> Detector | None:
         """The version in force, if it is to be had."""
         return wanted(self.name, self.versions, self.detectors)
 
     @property
+    def candidate(self) -> Detector | None:
+        """The version that is tried beside the one in force, if there is one and it is to be had."""
+        return shadow(self.name, self.versions, self.detectors)
+
+    @property
     def to_come(self) -> bool:
         """Whether no version was ever in force: it may be that it is yet to be trained."""
-        return self.in_force is None and not self.versions.get(self.name, Versions()).champion
+        return self.in_force is None and not self.known.champion
 
     @property
     def lacking(self) -> str:
         """Why the version in force is not to be had; "" if it is."""
         if self.in_force:
             return ""
-        return self.detectors.why(self.name, self.versions.get(self.name, Versions()).champion)
+        return self.detectors.why(self.name, self.known.champion)
 
     def each(self) -> Iterator[Detector]:
         """The one in force, then the one before it."""
@@ -85,17 +95,22 @@ def ask(run: RunRecord, memories: Memories, models: Models, t_ns: int) -> Asked:
     """Let the model in force call a run, or where it fails the one before it; nothing is learnt."""
     why = models.lacking
     for detector in models.each():
-        said = _advanced(detector, [run], memories.of(detector), [t_ns], learn=False)
-        told = said if isinstance(said, str) else _call(detector, run, said)
+        told = ask_one(detector, run, memories, t_ns)
         if not isinstance(told, str):
             return Asked(told, why)
-        why = why or (told and f"version {detector.version}: {told}") or ""
+        why = why or f"version {detector.version}: {told}"
     return Asked(None, why)
 
 
-def learn(run: RunRecord, memories: Memories, models: Models, t_ns: int) -> Memory | None:
-    """What the model remembers of the station after this whole run; None where it remembers nothing."""
-    for detector in models.each():
+def ask_one(detector: Detector, run: RunRecord, memories: Memories, t_ns: int) -> Call | str | None:
+    """Let one version call a run: None while it has nothing to say yet; why, where it should and cannot."""
+    said = _advanced(detector, [run], memories.of(detector), [t_ns], learn=False)
+    return said if isinstance(said, str) else _call(detector, run, said)
+
+
+def learn(run: RunRecord, memories: Memories, detectors: Iterable[Detector], t_ns: int) -> Memory | None:
+    """What the first of them that does not fail remembers of the station after this whole run; None for nothing."""
+    for detector in detectors:
         said = _advanced(detector, [run], memories.of(detector), [t_ns], learn=True)
         if not isinstance(said, str):
             return _kept(detector, said)

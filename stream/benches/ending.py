@@ -71,9 +71,11 @@ def _teach(run: RunRecord, t_ns: int, ledger: Ledger) -> None:
     models = ledger.models(run)
     if models is not None:
         memories = StationMemories(run, models, ledger.floor)
-        memory = learn(run, memories, models, t_ns)
+        tried = [models.candidate] if models.candidate else []
+        memory, beside = (learn(run, memories, each, t_ns) for each in (models.each(), tried))
         if memory is not None:
             memories.keep(memory)
+        memories.keep_tried(beside)
     run.taught = True  # not before: a model that is shown what was taught must not see this one twice
 
 

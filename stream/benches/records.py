@@ -33,11 +33,13 @@ class StationRecord(msgspec.Struct):
     heard_ns: int = 0
     versions: dict[str, str] = {}  # procedure -> its version in the newest run
     memories: dict[str, Memory] = {}  # by procedure
+    tried: dict[str, Memory] = {}  # by procedure: the same of a candidate
 
     def fork(self) -> "StationRecord":
         """A copy that may be changed."""
         forked = copy.copy(self)
-        forked.versions, forked.memories = dict(self.versions), dict(self.memories)
+        forked.versions = dict(self.versions)
+        forked.memories, forked.tried = dict(self.memories), dict(self.tried)
         return forked
 
     def runs(self, procedure: str, version: str) -> str:
@@ -49,6 +51,13 @@ class StationRecord(msgspec.Struct):
     def learnt(self, procedure: str, memory: Memory) -> None:
         """Keep what a model learnt."""
         put(self.memories, procedure, memory, AT_A_STATION)
+
+    def tries(self, procedure: str, memory: Memory | None) -> None:
+        """Keep what a candidate learnt, or nothing of one that is tried no more."""
+        if memory is None:
+            self.tried.pop(procedure, None)
+        else:
+            put(self.tried, procedure, memory, AT_A_STATION)
 
 
 class Usual(msgspec.Struct, frozen=True, array_like=True):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from wire.messages import Advice, Origin, Run, Step
+from wire.messages import Advice, Candidate, Origin, Run, Step
 
 State = Literal["running", "pass", "fail", "aborted", "broken-off"]
 
@@ -16,6 +16,8 @@ MOST_STEPS = 500  # of a run; likewise
 MOST_REMARKS = 64  # of a run; the last one says that there were more
 MOST_NAME = 200  # characters of any name in a run event; a longer one is a dead letter
 ANEW = 10_000  # changes of a run whose record was lost are counted from here: beyond all that were told before
+
+replace = msgspec.structs.replace
 
 FULL = f"more was irregular than the {MOST_REMARKS} remarks that are kept"
 
@@ -53,6 +55,7 @@ class RunRecord(msgspec.Struct):
     saved_s: float | None = None
     model: str = ""
     model_version: int = 0
+    candidate: Candidate | None = None
 
     def fork(self) -> "RunRecord":
         """A copy that may be changed."""
@@ -103,6 +106,8 @@ class RunRecord(msgspec.Struct):
         if self.over:
             return False
         if advice.model:
+            if self.candidate and advice.model_version != self.model_version:
+                self.candidate = replace(self.candidate, throughout=False)
             self.p_fail, self.model, self.model_version = advice.p_fail, advice.model, advice.model_version
         spared = advice.would_stop and advice.withheld == "control" and not self.spared
         due = advice.would_stop and not self.would_stop_at
@@ -115,6 +120,21 @@ class RunRecord(msgspec.Struct):
             self.saved_s = advice.saved_s
         self.spared = self.spared or spared
         return due or told or spared
+
+    def tried(self, version: int, advice: Advice | None, *, first: bool) -> None:
+        """Note what a candidate thought (0: none is tried); `first`: the champion had not called this run before."""
+        known = self.candidate
+        if version and (known is None or known.version != version):
+            known = Candidate(version, throughout=first)
+        if known is None:
+            return
+        if not version:
+            known = replace(known, throughout=False)
+        elif advice is not None:
+            due = advice.would_stop and not known.would_stop_at
+            stop = {"would_stop_at": advice.step, "saved_s": advice.saved_s} if due else {}
+            known = replace(known, p_fail=advice.p_fail, **stop)
+        self.candidate = known
 
     def told(self, name: str, edge: str, origin: Origin) -> Run:
         """Its whole state as an outcome; counts as a change."""
@@ -146,4 +166,5 @@ class RunRecord(msgspec.Struct):
             model=self.model,
             model_version=self.model_version,
             weight=self.weight,
+            candidate=self.candidate,
         )

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from store.benches import WhichLabels, WhichRuns
-from store.port import Accounts, Device, Role, Series
+from store.port import Accounts, Device, Series
 from wire.messages import (
     NS_PER_S,
     Action,
@@ -29,6 +29,7 @@ from wire.messages import (
     Measured,
     Origin,
     Priority,
+    Role,
     Run,
     SourceState,
     SourceStatus,
@@ -183,12 +184,12 @@ class Plant:
     def run(self, edge: str, run: str) -> Run | None:
         return next((known for known in self.runs() if known.run == run and edge in {"", known.edge}), None)
 
-    def advice(self, edge: str, run: str) -> list[Advice]:
-        return [one for one in self.advised if one.run == run and edge in {"", one.edge}]
+    def advice(self, edge: str, run: str, role: Role = "champion") -> list[Advice]:
+        return [one for one in self.advised if (one.run, one.role) == (run, role) and edge in {"", one.edge}]
 
     def newest(self, runs: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
         wanted = {(run.edge, run.run) for run in runs}
-        said = sorted(self.advised, key=lambda one: (one.t_ns, one.done))
+        said = sorted((one for one in self.advised if one.role == "champion"), key=lambda one: (one.t_ns, one.done))
         return {(one.edge, one.run): one for one in said if (one.edge, one.run) in wanted}
 
     def measured(self, edge: str, run: str) -> list[Measured]:

@@ -1,5 +1,7 @@
 import threading
 
+import msgspec
+
 from edge.returns import LATE_S, MOST_ASKED, MOST_TOLD, MOST_WAITS, Questions, WaysBack
 from wire.messages import Advice, Origin
 from wire.ports import Returns, Waiting
@@ -42,6 +44,17 @@ def test_all_that_wait_for_a_step_get_its_advice_and_no_other() -> None:
     with waiting.expect("r1", "S01") as first, waiting.expect("r1", "S01") as second:
         ways.give([advice(step="S02"), advice(run="r2"), advice(stop=True)])
         assert first.wait(0) == second.wait(0) == advice(stop=True)
+
+
+def test_what_a_candidate_thinks_goes_no_way_back() -> None:
+    line, said = Line("line-1"), msgspec.structs.replace(advice(stop=True), role="candidate")
+    ways = WaysBack([line])
+    with ways.expect("r1", "S01") as awaited:
+        ways.give([said])
+        assert awaited.wait(0.0) is None
+        ways.give([advice(), said])
+        assert awaited.wait(0.0) == advice()
+    assert line.said == [advice()]
 
 
 def test_advice_from_another_thread_ends_the_wait() -> None:

@@ -50,6 +50,12 @@ def measured(name: str, step: str, what: str = "torque", value: float | str = 1.
     return msgspec.structs.replace(plain, **fields)
 
 
+def beside(name: str, step: str, done: int, **fields: object) -> Advice:
+    """What version 2 thought of it, which is only tried."""
+    said = {"role": "candidate", "withheld": "candidate", "model": "eol", "model_version": 2}
+    return advice(name, step, done, **said | fields)
+
+
 def label(id_: str, *, number: int = 0, **fields: object) -> Label:
     """A label made `number` minutes after the first."""
     at_ns = START_NS + number * MINUTE_NS

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from store.box import DuckStore
-from tests.store.benches import advice, label, measured, over, run
+from store.schema import VERSION
+from tests.store.benches import advice, beside, label, measured, over, run
 from tests.store.plant import EVER, START_NS, alarm, commit, origin, ramp, scores
 from wire.messages import Advice, AlarmState, Scores
 
@@ -83,6 +84,27 @@ def test_what_a_bench_said_it_measured_comes_back_with_its_unit_and_limits(tmp_p
         assert store.measured("other", "r1") == store.measured("edge", "r9") == []
 
 
+def test_what_a_candidate_thought_is_kept_apart_from_what_was_advised(tmp_path: Path) -> None:
+    said = [beside("r1", "S02", 2), beside("r1", "S01", 1)]
+    with DuckStore(path=tmp_path / "box.duckdb") as store:
+        store.write(commit(1, outcomes=[said[0], advice("r1", "S01", 1), said[1]]))
+        assert store.advice("edge", "r1") == [advice("r1", "S01", 1)]
+        assert store.newest([run("r1")]) == {("edge", "r1"): advice("r1", "S01", 1)}
+        assert store.advice("edge", "r1", "candidate") == [said[1], said[0]]
+        assert store.advice("edge", "r1", "backtest") == []
+
+
+def test_a_store_of_before_there_were_candidates_gets_room_for_what_they_think(tmp_path: Path) -> None:
+    path = tmp_path / "box.duckdb"
+    with DuckStore(path=path) as store:
+        store.write(commit(1, outcomes=[advice("r1", "S01", 1)]))
+        store._cursor().execute("DROP TABLE shadow_advice; UPDATE about SET version = 2")
+    with DuckStore(path=path) as store:
+        store.write(commit(2, outcomes=[beside("r1", "S01", 1)]))
+        assert store.advice("edge", "r1", "candidate") == [beside("r1", "S01", 1)]
+        assert store.advice("edge", "r1") == [advice("r1", "S01", 1)]
+
+
 def test_a_withdrawn_label_stays_withdrawn_and_is_shown_when_asked_for(tmp_path: Path) -> None:
     gone = label("a", withdrawn_by="the foreman", withdrawn_why="wrong pump")
     with DuckStore(path=tmp_path / "box.duckdb") as store:
@@ -135,6 +157,6 @@ def test_a_store_of_the_first_version_keeps_all_it_had_and_gets_room_for_runs(
         assert (store.runs(), store.labels()) == ([], [])
         assert store._cursor().execute("SELECT kind FROM events").fetchall() == [("text",)]
     with DuckStore(path=path) as store:
-        assert store._cursor().execute("SELECT version FROM about").fetchall() == [(2,)]
+        assert store._cursor().execute("SELECT version FROM about").fetchall() == [(VERSION,)]
         store.write(commit(1, outcomes=[over("r1", "pass"), alarm("a", 1, AlarmState.NORMAL)]))
         assert store.run("edge", "r1") == over("r1", "pass")

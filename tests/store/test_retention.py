@@ -9,7 +9,7 @@ from store.accounts import problems
 from store.box import DuckStore
 from store.port import StoreFullError
 from store.retention import DISK_REASON
-from tests.store.benches import advice, label, over
+from tests.store.benches import advice, beside, label, over
 from tests.store.plant import EVER, SECOND_NS, START_NS, alarm, commit, frame, letter, ramp, scores
 from wire.config import DAY_NS, HOUR_NS, Retention
 from wire.messages import AlarmState, Frame, Gap, Outcome
@@ -86,12 +86,13 @@ def test_alarms_that_stand_never_go_and_dead_letters_are_bounded(
 def test_runs_what_was_advised_and_labels_go_with_the_alarms_of_their_age(tmp_path: Path) -> None:
     long = Retention(alarms_ns=10 * DAY_NS)
     old, new = over("old", "pass"), over("new", "pass", number=24 * 12)
-    said: list[Outcome] = [old, new, advice("old", "S01", 1), label("a"), label("b", number=60 * 24 * 12)]
+    said: list[Outcome] = [old, new, advice("old", "S01", 1), beside("old", "S01", 1)]
+    said += [label("a"), label("b", number=60 * 24 * 12)]
     with DuckStore(path=tmp_path / "box.duckdb", retention=long, free=Disk(GB)) as store:
         store.write(commit(1, outcomes=said))
         store.retain(START_NS + 15 * DAY_NS)
         assert store.runs() == [new]
-        assert store.advice("edge", "old") == []
+        assert store.advice("edge", "old") == store.advice("edge", "old", "candidate") == []
         assert [found.id for found in store.labels()] == ["b"]
 
 

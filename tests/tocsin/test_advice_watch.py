@@ -43,7 +43,8 @@ class Bench:
 def test_advice_on_the_edges_own_runs_goes_back_and_all_else_passes_by() -> None:
     stop, bench = threading.Event(), Bench()
     mine, others = advice("r1", "S01", 1), advice("r1", "S01", 1, edge="elsewhere")
-    bus = Bus([pack(mine), pack(others), pack(over("r1", "pass")), b"noise"], stop)
+    candidate = advice("r1", "S01", 1, role="candidate")
+    bus = Bus([pack(mine), pack(candidate), pack(others), pack(over("r1", "pass")), b"noise"], stop)
     watch = AdviceWatch(bus.hear, bench, edge="edge")
     watch.run(stop)
     assert bench.told == [mine]

@@ -12,6 +12,7 @@ from wire.messages import (
     AlarmState,
     Backtested,
     Batch,
+    Candidate,
     ClockDoubted,
     DeadLetter,
     Frame,
@@ -211,6 +212,25 @@ EXAMPLES: Mapping[str, Message] = {
         row={"leak/pressure": 2.5},
         model="eol",
         model_version=2,
+    ),
+    "advice-candidate": msgspec.structs.replace(
+        Advice(ORIGIN, "edge-1", "run-1", "leak", 0.9375, stop=False, t_ns=AT, would_stop=True, withheld="candidate"),
+        role="candidate",
+        model_version=3,
+    ),
+    "run-beside": Run(
+        ORIGIN,
+        "edge-1",
+        "run-4",
+        1,
+        "SN45",
+        "end-of-line",
+        "3",
+        "bench-2",
+        "pass",
+        AT,
+        AT,
+        candidate=Candidate(3, 0.9375, "leak", 600.0, throughout=True),
     ),
     "run-spared": Run(
         ORIGIN, "edge-1", "run-3", 1, "SN44", "end-of-line", "3", "bench-2", "pass", AT, AT, control=True, weight=20.0

@@ -15,8 +15,21 @@ from store.influx.client import Series
 from store.influx.reading.asking import Asking, between, word
 from store.influx.reading.names import text
 from store.influx.reading.words import selected
-from store.influx.table import ADVICE, BODY, CELLS, EDGE, LABELS, MEASURED, PROCEDURE, RUNS, STATION, shown
-from wire.messages import Advice, Label, Measured, Run
+from store.influx.table import (
+    ADVICE,
+    BODY,
+    CELLS,
+    EDGE,
+    LABELS,
+    MEASURED,
+    PROCEDURE,
+    ROLE,
+    RUNS,
+    SHADOW_ADVICE,
+    STATION,
+    shown,
+)
+from wire.messages import Advice, Label, Measured, Role, Run
 
 CHANGES = 4  # of a run, as a guess
 MOST = 20_000  # points in one answer
@@ -56,9 +69,11 @@ def run(asking: Asking, edge: str, name: str) -> Run | None:
     return max(states, key=lambda state: (state.started_ns, state.change), default=None)
 
 
-def advice(asking: Asking, of: Run) -> list[Advice]:
-    """What was advised on a run, in the order of its steps."""
+def advice(asking: Asking, of: Run, role: Role) -> list[Advice]:
+    """What was advised on a run in this role, in the order of its steps."""
     end = asking.of(ADVICE, *_lived(of))
+    if role != "champion":
+        end = asking.of(SHADOW_ADVICE, f'"{ROLE}" = {text(role)}', *_lived(of))
     return sorted(_bodies(asking.ask([selected([BODY], end, ADVISED)]), Advice), key=_last)
 
 

@@ -21,10 +21,10 @@ from store.influx.reading.past import Past
 from store.influx.reading.series import Wanted
 from store.influx.reading.words import DEAD_FIELDS, GAP_FIELDS, dead_of, gaps_of, selected
 from store.influx.table import DEAD, DEVICE, EDGE, GAPS, shown
-from store.port import Accounts, Device, Role, Series, StoreAwayError
+from store.port import Accounts, Device, Series, StoreAwayError
 from store.series import as_series
 from store.whose import Whose
-from wire.messages import Advice, Alarm, AlarmState, DeadLetter, Gap, Label, Liveness, Measured, Run, SourceState
+from wire.messages import Advice, Alarm, AlarmState, DeadLetter, Gap, Label, Liveness, Measured, Role, Run, SourceState
 
 JOIN_S = 10.0
 
@@ -134,10 +134,10 @@ class FleetReader:
         """One run with its wide row. Raises StoreAwayError."""
         return benches.run(self._asking, edge, run)
 
-    def advice(self, edge: str, run: str) -> list[Advice]:
+    def advice(self, edge: str, run: str, role: Role = "champion") -> list[Advice]:
         """What was advised on a run, in the order of its steps. Raises StoreAwayError."""
         known = benches.run(self._asking, edge, run)
-        return benches.advice(self._asking, known) if known is not None else []
+        return benches.advice(self._asking, known, role) if known is not None else []
 
     def newest(self, runs: Sequence[Run]) -> Mapping[tuple[str, str], Advice]:
         """The last word on each of these runs, by (edge, run). Raises StoreAwayError."""

@@ -16,7 +16,7 @@ from store.influx.client import InfluxClient, Value
 from store.influx.lines import Lines
 from store.influx.table import MEASUREMENTS, TAGS, channel_field, shown
 from tests.servers.influx import Influx, influx
-from tests.store.benches import advice, label, measured, over
+from tests.store.benches import advice, beside, label, measured, over
 from wire.messages import (
     Alarm,
     AlarmState,
@@ -99,6 +99,7 @@ EACH: list[Message] = [
     alarm(),
     Liveness(origin=ORIGIN, edge="edge-1", device="pump-1", clock_ns=AT, last_ns=AT - S, health=Health.SILENT),
     advice("r1", "s1", 1),
+    beside("r1", "s1", 1),
     over("r1", "fail", stopped_at="s1", would_stop_at="s1", saved_s=60.0),
     label("l1", run="r1"),
     msgspec.structs.replace(scores([0.75], [[0.25, 0.5]], ("a", "b")), role="candidate"),

@@ -25,7 +25,7 @@ from store.influx.table import channel_field, shown
 from store.port import StoreAwayError
 from tests.servers.influx import Influx, influx
 from tests.servers.ports import until
-from tests.store.benches import advice, label, measured, over, run
+from tests.store.benches import advice, beside, label, measured, over, run
 from wire.envelope import pack
 from wire.messages import (
     NS_PER_S,
@@ -369,7 +369,8 @@ def test_runs_advice_and_labels_come_back_whole(plant: Plant) -> None:
     gone = label("a", withdrawn_by="the foreman")
     said = [advice("r1", "S02", 2), advice("r1", "S01", 1), advice("r2", "S01", 1)]
     later = run("r2", number=1, station="press \\ right")
-    plant.store(run("r1"), done, run("r1", 2), later, *said, label("a"), label("b", number=1, run="r1"), gone)
+    tried = [beside("r1", "S02", 2), beside("r1", "S02", 2, model_version=3), beside("r1", "S01", 1)]
+    plant.store(*tried, run("r1"), done, run("r1", 2), later, *said, label("a"), label("b", number=1, run="r1"), gone)
     reader = plant.reader
     assert reader.runs() == [later, done]
     assert reader.runs(rows=False, limit=1) == [later]
@@ -379,6 +380,9 @@ def test_runs_advice_and_labels_come_back_whole(plant: Plant) -> None:
     assert reader.run("other", "r1") is None
     assert reader.advice("edge", "r1") == [said[1], said[0]]
     assert reader.advice("edge", "r9") == []
+    assert len(reader.advice("edge", "r1", "candidate")) == len(tried)
+    assert reader.advice("edge", "r1", "candidate")[0] == tried[2]
+    assert reader.newest([done]) == {("edge", "r1"): said[0]}
     assert [found.id for found in reader.labels()] == ["b"]
     assert reader.labels(device="pump", withdrawn=True, limit=5)[-1] == gone
     assert reader.labels(label="a", withdrawn=True, limit=1) == [gone]

@@ -17,7 +17,7 @@ from store.influx.reporter import Reporter
 from store.influx.sink import Sink
 from tests.servers.influx import Influx, influx
 from tests.servers.ports import until
-from tests.store.benches import advice, label, over, run
+from tests.store.benches import advice, beside, label, over, run
 from tests.store.influx.fakes import Bus
 from wire.envelope import pack, unpack_outcome
 from wire.messages import Alarm, AlarmState, Batch, DeadLetter, Frame, Gap, Origin, Priority
@@ -331,11 +331,12 @@ def test_what_became_of_runs_and_what_was_said_of_them_is_stored_and_a_repeat_ch
 ) -> None:
     bus, site = Bus(), FleetReader(client, book=Book, site="hall")
     done, mark = over("r1", "fail"), label("l1", run="r1")
-    for message in (run("r1"), advice("r1", "S01", 1), done, mark, run("r1"), mark):
+    for message in (run("r1"), advice("r1", "S01", 1), beside("r1", "S01", 1), done, mark, run("r1"), mark):
         bus.put(ADVICE, pack(message))
     with working(bus, client):
         until(lambda: bus.behind() == 0, what="everything to be committed")
     assert site.runs() == [done]
     assert site.advice("edge", "r1") == [advice("r1", "S01", 1)]
+    assert site.advice("edge", "r1", "candidate") == [beside("r1", "S01", 1)]
     assert site.labels() == [mark]
-    assert [len(rows(client, name)) for name in ("runs", "advice", "labels")] == [2, 1, 1]
+    assert [len(rows(client, name)) for name in ("runs", "advice", "shadow_advice", "labels")] == [2, 1, 1, 1]

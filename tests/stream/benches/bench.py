@@ -110,10 +110,10 @@ class Hall(Line):
         self.say(RunStarted(run=run, **known))  # type: ignore[arg-type] # by name
 
     def step(self, run: str, step: str, x: float = 0.0, seconds: float = 10.0) -> Advice:
-        """A step with one measurement; its advice."""
+        """A step with one measurement; the champion's advice."""
         measured = Measured(run, step, "x", x, "mm", 0.0, 1.0, station="b1")
         self.say(measured, StepEnded(run, step, duration_s=seconds, station="b1"))
-        return self.advice()[-1]
+        return [advice for advice in self.advice() if advice.role == "champion"][-1]
 
     def end(self, run: str, outcome: str = "pass") -> None:
         """A run ends."""

@@ -68,8 +68,11 @@ def benches() -> Core:
     return Core(Config(procedures=(RULE,)), Shelf([Margins(1), Margins(2)]))
 
 
-def shift(seed: int, count: int = 40) -> list[Item]:
-    """So many runs on three stations of two edges, in batches, some of which come twice; and what people do."""
+def shift(seed: int, count: int = 40, *, tried: bool = True) -> list[Item]:
+    """So many runs on three stations of two edges, in batches, some of which come twice; and what people do.
+
+    `tried`: versions are candidates meanwhile, one after the other.
+    """
     chance = random.Random(seed)
     trials = list(itertools.islice(runs(seed, disorder=EVERYTHING, changes_at=count // 2), count))
     items: list[Item] = []
@@ -80,6 +83,8 @@ def shift(seed: int, count: int = 40) -> list[Item]:
         items += items[-1:] if chance.random() < 0.02 else []
     for number, at in enumerate(sorted(chance.sample(range(len(items) // 3, len(items)), 5))):
         items.insert(at + number, _people(number, ("hall", "yard")[number % 2]))
+    for number, version in enumerate((1, 2, 1, 0) if tried else ()):
+        items.insert((number + 1) * len(items) // 5, ModelChange(f"c{number}", "margins", version, role="candidate"))
     return items
 
 
