@@ -42,6 +42,22 @@ class Trained(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int = 0  # that it made; 0: none
 
 
+class Ruling(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the gate said of a candidate: written down before anything follows from it."""
+
+    version: int
+    passes: bool
+    says: str
+    why: str  # it was judged
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """Since when a candidate scores beside the champion, by a clock that may have been set since it was made."""
+
+    version: int
+    since_ns: int
+
+
 class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of one model."""
 
@@ -53,6 +69,10 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     failures: int = 0  # one after the other: trainings that failed, candidates that were refused
     not_before_ns: int = 0  # the next training that starts by itself
     begun_ns: int = 0  # a training or judging that is under way, or was when the process ended
+    judging: int = 0  # the candidate, where a judging is under way
+    ruling: Ruling | None = None  # what is still to be done of what the gate said
+    unsaid: bool = False  # that the last candidate was refused rings as an alarm soon
+    tried: Tried | None = None
     unwatched: str = ""  # why nothing can be watched
     waits: str = ""  # why a training that is due does not start
     turn: int = 0  # looks so far

@@ -16,8 +16,9 @@ from models.watching.reference import NoReferenceError, Reference
 from store.errors import StoreError
 from store.port import Reader, StoreAwayError
 from tocsin.keeping import diary as diaries
-from tocsin.keeping.diary import Diary, Noted, Page, Ringing
+from tocsin.keeping.diary import Diary, Noted, Page, Ringing, Tried
 from tocsin.keeping.look import WHOLE, Look, devices_of, looks, reference_of, told
+from tocsin.keeping.trainings import early, was_champion
 from tocsin.keeping.triggers import Case, reason
 from wire.config import Config, ModelRule
 from wire.messages import Watched
@@ -41,7 +42,7 @@ class Trains(Protocol):
         """Judge a candidate, if that is for the gate to do and time for it."""
 
     def over(self, rule: ModelRule, page: Page, now_ns: int) -> Page:
-        """What follows from what came of the one under way."""
+        """The next step of what follows from what came of the one under way; the same page where nothing does."""
 
     def end(self) -> None:
         """End what is under way."""
@@ -109,12 +110,12 @@ class Keeper:
 
     def _one(self, rule: ModelRule) -> None:
         now_ns = self._clock_ns()
-        page = self._trainings.over(rule, self._diary.page(rule.name), now_ns)
-        if page != self._diary.page(rule.name):
+        while (page := self._trainings.over(rule, self._diary.page(rule.name), now_ns)) != self._diary.page(rule.name):
             self._note(rule.name, page)
             self._due_ns.pop(rule.name, None)  # what came of it may be due at once
         asked = self._trainings.asked(rule)
-        if not asked and now_ns < self._due_ns.get(rule.name, now_ns):
+        # What is due later than ever was planned by a clock that was ahead.
+        if not asked and now_ns < self._due_ns.get(rule.name, now_ns) <= now_ns + rule.check_every_ns:
             return
         self._due_ns[rule.name] = now_ns + rule.check_every_ns
         self._note(rule.name, self._looked(rule, self._diary.page(rule.name), now_ns))
@@ -206,11 +207,12 @@ class Keeper:
         if asked:
             return self._trainings.train(rule, page, now_ns, why="a person asked for it")
         if champion and candidate != champion and (tried := _readable(registry, rule.name, candidate)):
-            made_ns = tried.manifest.facts.made_at_ns
-            return self._trainings.tried(rule, page, now_ns, champion=champion, candidate=candidate, since_ns=made_ns)
+            page = msgspec.structs.replace(page, tried=_since(tried, page.tried, now_ns))
+            since_ns = page.tried.since_ns if page.tried else now_ns
+            return self._trainings.tried(rule, page, now_ns, champion=champion, candidate=candidate, since_ns=since_ns)
         if not champion or not rule.retrain:
             return msgspec.structs.replace(page, waits="")
-        if now_ns < page.not_before_ns:
+        if early(rule, page, now_ns):
             return page
         entry = registry.entry(rule.name, champion)
         try:
@@ -228,12 +230,22 @@ class Keeper:
 
 
 def _readable(registry: Registry, name: str, candidate: int) -> Entry | None:
-    """A candidate; none where its version is gone or damaged: it must not keep a better one from being trained."""
+    """A candidate; none where its version is gone or damaged: it must not keep a better one from being trained.
+
+    One that was the champion and was taken back is none either: the gate does not undo what a person did.
+    """
     try:
-        return registry.entry(name, candidate) if candidate else None
+        return None if not candidate or was_champion(registry, name, candidate) else registry.entry(name, candidate)
     except (ModelMissingError, ModelDamagedError) as error:
         log.warning("model %s: its candidate is no candidate: %s", name, error)
         return None
+
+
+def _since(candidate: Entry, known: Tried | None, now_ns: int) -> Tried:
+    """When a candidate was made; where that is yet to come, by a clock that was set since, when that was seen first."""
+    if known is not None and known.version == candidate.version and known.since_ns <= now_ns:
+        return known
+    return Tried(candidate.version, min(candidate.manifest.facts.made_at_ns, now_ns))
 
 
 def note(look: Look, *, stands: bool) -> Noted:

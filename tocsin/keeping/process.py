@@ -30,7 +30,7 @@ class Process:
         with (folder / jobs.LOG).open("wb") as out:
             self._child = subprocess.Popen(  # noqa: S603 -- nothing of it comes from outside
                 [sys.executable, "-m", "tocsin.keeping.work", str(folder)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # closes with this process, however that ends, and then the other one ends too
                 stdout=out,
                 stderr=out,
                 env=_environment(),
@@ -47,6 +47,7 @@ class Process:
         code = self._child.poll()
         if code is None:
             return None
+        self._let_go()
         found = jobs.result(self._folder)
         if found is None:
             found = Result(ok=False, says=f"it ended with {_code(code)} and no result{self._last_words()}")
@@ -58,11 +59,16 @@ class Process:
         if self._child.poll() is None:
             self._child.kill()
             self._child.wait(PATIENCE_S)
+        self._let_go()
         self.forget()
 
     def forget(self) -> None:
         """Remove its folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _let_go(self) -> None:
+        assert self._child.stdin is not None
+        self._child.stdin.close()
 
     def _last_words(self) -> str:
         try:

@@ -3,15 +3,17 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from models.registry.errors import ModelDamagedError, ModelMissingError
 from models.registry.folder import CANDIDATE, CHAMPION, Registry
 from store.errors import StoreError
 from store.port import Reader, StoreAwayError
 from tocsin.keeping import portions
-from tocsin.keeping.diary import Ended, Page, Trained
+from tocsin.keeping.diary import Ended, Page, Ruling, Trained
 from tocsin.keeping.job import Job, Kind, Result
 from tocsin.keeping.process import Process, folder_in, sweep
 from wire.config import DAY_NS, Config, ModelRule
@@ -49,7 +51,7 @@ class Trainings:
         self._folder = folder
         self._clock_s = clock_s
         self._process: Process | None = None
-        self._loud: list[tuple[float, ModelChange]] = []
+        self._loud_s: dict[str, float] = {}  # by model, when a refusal may be told of
         sweep(folder)
 
     @property
@@ -76,17 +78,22 @@ class Trainings:
             return msgspec.structs.replace(page, waits=says)
         if self._process is not None:
             return page
-        if now_ns < max(since_ns + rule.shadow_for_ns, page.not_before_ns):
+        if now_ns < since_ns + rule.shadow_for_ns or early(rule, page, now_ns):
             return page
         job = {"champion": champion, "candidate": candidate, "since_ns": since_ns}
         return self._begun(rule, page, now_ns, kind="judge", why=f"version {candidate} was tried", **job)
 
     def over(self, rule: ModelRule, page: Page, now_ns: int) -> Page:
-        """What follows from what came of the one under way; none is, though a page says so: it was killed."""
-        self._say_aloud()
+        """The next step of what follows from what came of the one under way; the same page where nothing does.
+
+        Each is written down before the next one is taken, so that what is cut short by a kill goes on from there.
+        """
+        if page.ruling is not None:
+            return self._done(rule, page, page.ruling, now_ns)
+        if page.unsaid:
+            page = self._said_aloud(rule, page)
         if self._process is None or self._process.job.name != rule.name:
-            lost = page.begun_ns and self._process is None
-            return self._ended(rule, page, now_ns, Result(ok=False, says=LOST), why="") if lost else page
+            return self._lost(rule, page, now_ns) if page.begun_ns and self._process is None else page
         result = self._process.over()
         if result is None:
             return page
@@ -103,9 +110,9 @@ class Trainings:
 
     def _begun(self, rule: ModelRule, page: Page, now_ns: int, *, kind: Kind, why: str, **more: object) -> Page:
         folder = folder_in(self._folder)
-        page = msgspec.structs.replace(page, begun_ns=now_ns, waits="")
+        job = msgspec.structs.replace(self._job(rule, now_ns, kind=kind, why=why), **more)
+        page = msgspec.structs.replace(page, begun_ns=now_ns, judging=job.candidate, waits="")
         try:
-            job = msgspec.structs.replace(self._job(rule, now_ns, kind=kind, why=why), **more)
             self._process = Process(job if job.files else self._with_rows(job, rule, folder), folder)
         except (StoreError, StoreAwayError, OSError) as error:
             portions.drop(folder)
@@ -143,49 +150,100 @@ class Trainings:
         else:
             log.warning("model %s could not be trained anew: %s", rule.name, result.says)
         last = Trained(now_ns, ended, why, result.says, result.version)
-        return _after(rule, page, now_ns, last, failures=page.failures if result.ok else page.failures + 1)
+        return _after(rule, page, last, failures=page.failures if result.ok else page.failures + 1)
 
     def _judged(self, rule: ModelRule, page: Page, now_ns: int, result: Result, job: Job) -> Page:
-        """Let the candidate in, or refuse it loudly; a judging that failed is tried again later."""
+        """Note what the gate said; a judging that failed is tried again later."""
         if result.waits:
             wait_ns = now_ns + rule.check_every_ns
-            return msgspec.structs.replace(page, begun_ns=0, waits=result.says, not_before_ns=wait_ns)
+            return msgspec.structs.replace(page, begun_ns=0, judging=0, waits=result.says, not_before_ns=wait_ns)
         if not result.version:
             return self._ended(rule, page, now_ns, result, why=job.why)
-        registry = self._registry()
-        if registry.aliases(rule.name).get(CANDIDATE) != job.candidate:  # somebody was faster
-            return msgspec.structs.replace(page, begun_ns=0)
-        if result.ok:
-            registry.point(rule.name, CHAMPION, job.candidate, who=WHO, why=result.says)
-            log.warning("model %s version %d is the champion now: %s", rule.name, job.candidate, result.says)
-            return _after(
-                rule, page, now_ns, Trained(now_ns, "promoted", job.why, result.says, job.candidate), failures=0
-            )
-        registry.drop(rule.name, CANDIDATE)
-        says = f"version {job.candidate} is refused by the gate: {result.says}"
-        log.warning("model %s %s", rule.name, says)
-        self._loud.append((self._clock_s() + LOUD_S, _refusal(rule.name, job.candidate, now_ns, says)))
-        last = Trained(now_ns, "refused", job.why, says, job.candidate)
-        return _after(rule, page, now_ns, last, failures=page.failures + 1)
+        return msgspec.structs.replace(page, ruling=Ruling(job.candidate, result.ok, result.says, job.why))
 
-    def _say_aloud(self) -> None:
-        while self._loud and self._loud[0][0] <= self._clock_s():
-            _, change = self._loud.pop(0)
-            try:
-                self._inbox.append(change)
-            except (BusError, FullError) as error:
-                log.warning("model %s: %s; and no alarm could be raised: %s", change.name, change.trouble, error)
+    def _done(self, rule: ModelRule, page: Page, ruling: Ruling, now_ns: int) -> Page:
+        """Let the candidate in, or refuse it loudly: once, however often this is begun."""
+        registry, version = self._registry(), ruling.version
+        stands = registry.aliases(rule.name).get(CANDIDATE)
+        if ruling.passes:
+            if stands != version:  # somebody was faster
+                return msgspec.structs.replace(page, begun_ns=0, judging=0, ruling=None)
+            if not was_champion(registry, rule.name, version):
+                registry.point(rule.name, CHAMPION, version, who=WHO, why=ruling.says)
+                log.warning("model %s version %d is the champion now: %s", rule.name, version, ruling.says)
+            return _after(rule, page, Trained(now_ns, "promoted", ruling.why, ruling.says, version), failures=0)
+        if stands == version:
+            registry.drop(rule.name, CANDIDATE)
+        elif stands:
+            return msgspec.structs.replace(page, begun_ns=0, judging=0, ruling=None)
+        says = f"version {version} is refused by the gate: {ruling.says}"
+        log.warning("model %s %s", rule.name, says)
+        self._loud_s[rule.name] = self._clock_s() + LOUD_S
+        last = Trained(now_ns, "refused", ruling.why, says, version)
+        return msgspec.structs.replace(_after(rule, page, last, failures=page.failures + 1), unsaid=True)
+
+    def _lost(self, rule: ModelRule, page: Page, now_ns: int) -> Page:
+        """Nothing is under way, though the page says so: it was killed; what a training had stored by then is there."""
+        made = 0 if page.judging else _made_at(self._registry(), rule.name, page.begun_ns)
+        if made:
+            result = Result(ok=True, says=f"version {made} was stored before its box was killed", version=made)
+            return self._ended(rule, page, now_ns, result, why="")
+        return self._ended(rule, page, now_ns, Result(ok=False, says=LOST), why="")
+
+    def _said_aloud(self, rule: ModelRule, page: Page) -> Page:
+        """Ring for a candidate that was refused; a repetition after a kill changes nothing."""
+        last, due_s = page.last, self._loud_s.setdefault(rule.name, self._clock_s() + LOUD_S)
+        if last is None or self._clock_s() < due_s:
+            return page
+        try:
+            self._inbox.append(_refusal(rule.name, last))
+        except (BusError, FullError) as error:
+            log.warning("model %s: %s; and no alarm could be raised just now: %s", rule.name, last.says, error)
+            self._loud_s[rule.name] = self._clock_s() + LOUD_S
+            return page
+        del self._loud_s[rule.name]
+        return msgspec.structs.replace(page, unsaid=False)
 
 
 LOST = "it was killed, or its box was, before it came to an end"
 
 
-def _after(rule: ModelRule, page: Page, now_ns: int, last: Trained, *, failures: int) -> Page:
+def early(rule: ModelRule, page: Page, now_ns: int) -> bool:
+    """Whether the next training has to wait; a wait that is longer than any was set by a clock that was ahead."""
+    return now_ns < page.not_before_ns <= now_ns + max(DAY_NS, rule.check_every_ns)
+
+
+def _after(rule: ModelRule, page: Page, last: Trained, *, failures: int) -> Page:
     wait_ns = min(DAY_NS, rule.check_every_ns * 2 ** min(failures, 16)) if failures else 0
     return msgspec.structs.replace(
-        page, begun_ns=0, last=last, failures=failures, not_before_ns=now_ns + max(wait_ns, rule.check_every_ns)
+        page,
+        begun_ns=0,
+        judging=0,
+        ruling=None,
+        last=last,
+        failures=failures,
+        not_before_ns=last.at_ns + max(wait_ns, rule.check_every_ns),
     )
 
 
-def _refusal(name: str, version: int, at_ns: int, says: str) -> ModelChange:
-    return ModelChange(f"{name}:refused:{version}:{at_ns}", name, version, WHO, at_ns, role="candidate", trouble=says)
+def was_champion(registry: Registry, name: str, version: int) -> bool:
+    """Whether a version was let in once, as far as history tells: who took it back knows why."""
+    with suppress(ModelDamagedError):
+        return any((step.alias, step.new) == (CHAMPION, version) for step in registry.history(name))
+    return False
+
+
+def _made_at(registry: Registry, name: str, at_ns: int) -> int:
+    """The version that a training stored which was begun then; 0: none."""
+    for version in reversed(registry.versions(name)):
+        try:
+            if registry.entry(name, version).manifest.facts.made_at_ns == at_ns:
+                return version
+        except (ModelMissingError, ModelDamagedError):
+            continue
+    return 0
+
+
+def _refusal(name: str, last: Trained) -> ModelChange:
+    told = f"{name}:refused:{last.version}:{last.at_ns}"
+    return ModelChange(told, name, last.version, WHO, last.at_ns, role="candidate", trouble=last.says)

@@ -86,10 +86,14 @@ def _usable(case: Case, device: str) -> float:
 
 
 def _age(case: Case) -> Reason:
-    old_ns = case.now_ns - case.entry.manifest.facts.made_at_ns
-    if old_ns <= case.rule.max_age_ns:
+    old_ns, most = case.now_ns - case.entry.manifest.facts.made_at_ns, duration_text(case.rule.max_age_ns)
+    if abs(old_ns) <= case.rule.max_age_ns:
         return NOTHING
-    return Reason(why=f"version {case.entry.version} is older than {duration_text(case.rule.max_age_ns)}")
+    if old_ns < 0:
+        return Reason(
+            why=f"version {case.entry.version} says it was made more than {most} from now: its age is unknown"
+        )
+    return Reason(why=f"version {case.entry.version} is older than {most}")
 
 
 def _labels(case: Case) -> Reason:

@@ -8,7 +8,9 @@ import fcntl
 import logging
 import os
 import resource
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,6 +132,17 @@ def _alone(folder: Path) -> Iterator[bool]:
             yield True
 
 
+def _with_its_box() -> None:
+    """End when the box or the keeper does that holds the other end of the input, also one that was killed."""
+
+    def wait() -> None:
+        os.read(sys.stdin.fileno(), 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=wait, name="with-its-box", daemon=True).start()
+
+
 if __name__ == "__main__":
+    _with_its_box()
     logging.basicConfig(level=logging.INFO)
     sys.exit(0 if work(Path(sys.argv[1])).ok else 1)

@@ -24,6 +24,7 @@ class Trainings:
         self.begun: list[str] = []
         self.files: tuple[str, ...] = ()
         self.judged: list[int] = []
+        self.since_ns = 0
         self.wanted = False
         self.ended = False
 
@@ -44,9 +45,10 @@ class Trainings:
         *,
         champion: int,  # noqa: ARG002
         candidate: int,
-        since_ns: int,  # noqa: ARG002
+        since_ns: int,
     ) -> Page:
         self.judged.append(candidate)
+        self.since_ns = since_ns
         return page
 
     def over(self, rule: ModelRule, page: Page, now_ns: int) -> Page:  # noqa: ARG002 -- see above
@@ -262,6 +264,67 @@ def test_a_candidate_is_judged_and_nothing_else_is_begun_meanwhile(shop: Worksho
     trainings.wanted = True
     watcher.turn()
     assert trainings.begun == ["a person asked for it"]
+
+
+def test_a_champion_that_a_person_took_back_is_not_judged_again(shop: Workshop, trainings: Trainings) -> None:
+    shop.trained(*shop.lives(24))
+    shop.registry.point(NAME, CHAMPION, 2, who="gate")
+    shop.registry.roll_back(NAME, who="ana")
+    shop.lives(24, off=widths(shop, "flow", 1.0))
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    assert trainings.judged == []
+    assert len(trainings.begun) == 1
+
+
+@pytest.mark.parametrize("days", [-1, -400, 1, 400])
+def test_a_wall_clock_that_is_set_keeps_nothing_from_being_looked_at_and_starts_no_loop(
+    shop: Workshop, trainings: Trainings, days: int
+) -> None:
+    shop.config = msgspec.structs.replace(
+        shop.config, models=(msgspec.structs.replace(shop.rule, retrain=("age",), max_age_ns=30 * DAY_NS),)
+    )
+    off_ns = 0
+    watcher = Keeper(
+        shop.config,
+        reader=shop.store,
+        inbox=shop.inbox,
+        registry=lambda: Registry.open(shop.registry.url),
+        trainings=trainings,
+        folder=shop.folder / "keeping",
+        clock_ns=lambda: shop.now_ns + off_ns,
+    )
+    watcher.turn()
+    off_ns = days * DAY_NS
+    shop.lives(2)
+    watcher.turn()
+    assert watcher.diary.page(NAME).looked_ns == shop.now_ns + off_ns
+    begun = len(trainings.begun)
+    assert begun == (abs(days) > 30)
+    shop.trained(*shop.lives(24), at_ns=shop.now_ns + off_ns)
+    shop.registry.point(NAME, CHAMPION, 2)
+    shop.registry.drop(NAME, CANDIDATE)
+    for _ in range(4):
+        shop.lives(2)
+        watcher.turn()
+    assert len(trainings.begun) == begun
+    off_ns = 0
+    for _ in range(4):
+        shop.lives(2)
+        watcher.turn()
+    assert watcher.diary.page(NAME).looked_ns == shop.now_ns
+    assert len(trainings.begun) <= begun + 4
+
+
+def test_a_candidate_of_a_time_that_is_yet_to_come_is_judged_all_the_same(shop: Workshop, trainings: Trainings) -> None:
+    shop.trained(*shop.lives(24), at_ns=shop.now_ns + 400 * DAY_NS)
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    assert trainings.since_ns == shop.now_ns
+    first_ns = shop.now_ns
+    shop.lives(24)
+    watcher.turn()
+    assert trainings.since_ns == first_ns
 
 
 @pytest.mark.parametrize("gone", [True, False], ids=["gone", "damaged"])

@@ -1,4 +1,5 @@
 import fcntl
+import json
 import os
 import resource
 import signal
@@ -232,6 +233,162 @@ def test_killed_before_any_of_its_writes_a_training_leaves_every_version_whole(b
     for version in shop.registry.versions(NAME):
         shop.registry.load(NAME, version)
     assert shop.registry.aliases(NAME) == {CHAMPION: 1, CANDIDATE: 7}
+
+
+ALONE = """
+import sys, time
+from pathlib import Path
+from models.registry.folder import Registry
+from tocsin.keeping.diary import Page
+from tocsin.keeping.trainings import Trainings
+from wire.config import Config, ModelRule
+
+folder = Path(sys.argv[1])
+rule = ModelRule(name="pump", recipe="pump.toml")
+work = Trainings(
+    Config(models=(rule,)), reader=None, inbox=None, registry=lambda: Registry.open(str(folder / "models")),
+    registry_url=str(folder / "models"), recipe_at=lambda written: str(folder / written), folder=folder / "keeping",
+)
+work.train(rule, Page(), time.time_ns(), why="", files=(str(folder / "rows.parquet"),))
+print(work._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_training_ends_with_its_box_also_where_that_is_killed(bench: Bench) -> None:
+    shop = bench.shop
+    shop.store.export(DEVICE, shop.folder / "rows.parquet", form="parquet")
+    box = subprocess.Popen(
+        [sys.executable, "-c", ALONE, str(shop.folder)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+    )
+    assert box.stdout is not None
+    pid = int(box.stdout.readline())
+    box.kill()
+    box.wait()
+    box.stdout.close()
+    until(lambda: not psutil.pid_exists(pid), within_s=DEADLINE_S, what="the training to end", every_s=0.01)
+    assert shop.registry.versions(NAME) == []
+
+
+DEADLY_STEPS = """
+import itertools, json, os, shutil, signal, sys
+from pathlib import Path
+from models.registry.folder import Registry
+from models.registry.place import Local
+from store.box import DuckStore
+from tests.tocsin.keeping.workshop import Workshop
+from tocsin.keeping import diary as diaries
+from tocsin.keeping.diary import Diary, Page, Ruling
+from tocsin.keeping.keeper import Keeper
+from tocsin.keeping.trainings import Trainings
+
+folder, passes = Path(sys.argv[1]), sys.argv[2] == "passes"
+shop = Workshop(folder, promote="gate", shadow_for_ns=0)
+with shop.store:
+    rows = shop.lives(24)
+    shop.trained(*rows)
+    shop.trained(*rows)
+ruling = Ruling(2, passes, "as the gate says", "version 2 was tried")
+diaries.write(folder / "keeping", Diary({"pump": Page(begun_ns=1, judging=2, ruling=ruling)}))
+for name in ("models", "keeping"):
+    shutil.copytree(folder / name, folder / "before" / name)
+left = 10**6
+
+def step():
+    global left
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+
+class Deadly(Local):
+    def write(self, path, content):
+        step()
+        super().write(path, content)
+
+class Inbox:
+    def append(self, message):
+        step()
+        with (folder / "said").open("a") as file:
+            print(message.id, file=file)
+        return 1
+
+def written(at, diary, write=diaries.write):
+    step()
+    write(at, diary)
+
+diaries.write = written
+
+def life():
+    place, seconds = Deadly(folder / "models"), itertools.count(step=100)
+    with DuckStore(path=folder / "store.duckdb", read_only=True) as store:
+        work = Trainings(
+            shop.config, reader=store, inbox=Inbox(), registry=lambda: Registry(place),
+            registry_url=str(folder / "models"), recipe_at=str, folder=folder / "keeping",
+            clock_s=lambda: float(next(seconds)),
+        )
+        keeper = Keeper(
+            shop.config, reader=store, inbox=Inbox(), registry=lambda: Registry(place), trainings=work,
+            folder=folder / "keeping", clock_ns=lambda: shop.now_ns,
+        )
+        for _ in range(3):
+            keeper.turn()
+
+def done(most):
+    global left
+    left = most
+    child = os.fork()
+    if not child:
+        life()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+for writes in range(30):
+    for name in ("models", "keeping"):
+        shutil.rmtree(folder / name)
+        shutil.copytree(folder / "before" / name, folder / name)
+    (folder / "said").unlink(missing_ok=True)
+    code = done(writes)
+    assert done(10**6) == 0
+    registry, page = Registry(Local(folder / "models")), diaries.read(folder / "keeping").page("pump")
+    said = (folder / "said").read_text().split() if (folder / "said").exists() else []
+    steps = [(step.alias, step.new, step.who) for step in registry.history("pump")]
+    told = [registry.aliases("pump"), steps, page.last.ended, page.failures, page.begun_ns, len(set(said))]
+    print(json.dumps([code, told]), flush=True)
+    if code == 0:
+        break
+"""
+
+
+@pytest.mark.parametrize("ruling", ["passes", "fails"])
+def test_killed_before_any_step_of_what_the_gate_said_it_is_done_once_and_the_diary_says_so(
+    tmp_path: Path, ruling: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DEADLY_STEPS, str(tmp_path), ruling],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path.cwd(),
+        env={**os.environ, "TOCSIN_MLFLOW": "off"},
+    )
+    lives = [json.loads(line) for line in done.stdout.splitlines()]
+    codes = [code for code, _ in lives]
+    assert codes == [-signal.SIGKILL] * (len(lives) - 1) + [0]
+    assert len(lives) > 4
+    promoted = [{CHAMPION: 2, CANDIDATE: 2}, [[CHAMPION, 2, "gate"]], "promoted", 0, 0, 0]
+    refused = [{CHAMPION: 1}, [], "refused", 1, 0, 1]
+    assert [told for _, told in lives] == [promoted if ruling == "passes" else refused] * len(lives)
+
+
+def test_a_training_that_stored_its_version_before_the_box_was_killed_is_told_as_done(bench: Bench) -> None:
+    shop = bench.shop
+    bench.page = bench.trainings.train(shop.rule, bench.page, shop.now_ns, why="")
+    until(lambda: shop.registry.versions(NAME) == [1], within_s=DEADLINE_S, what="its version", every_s=0.01)
+    bench.trainings.end()
+    bench.trainings = bench.anew()
+    page = bench.over()
+    assert page.last is not None
+    assert (page.last.ended, page.last.version, page.failures) == ("candidate", 1, 0)
 
 
 def test_what_was_under_way_when_the_box_ended_is_told_as_lost_and_swept_away(bench: Bench) -> None:
