@@ -28,7 +28,7 @@ from wire.messages import Label, Run, Step
 
 LEVEL = 0.95  # of every interval here
 _HOUR_S = 3600.0
-_End = Callable[[Run], str]  # "pass", "fail" or "", by what was found out
+Ended = Callable[[Run], str]  # "pass", "fail" or "", by what was found out
 _Version = tuple[str, int]
 
 
@@ -100,7 +100,7 @@ def savings(
     `labels`: of runs, those withdrawn among them; a run without one ended as its bench says. `force`: the model and
     version at work; else that of the newest run that was called.
     """
-    end = _ends(labels)
+    end = ends(labels)
     of = _Whole(
         costs=costs,
         end=end,
@@ -125,12 +125,12 @@ class _Whole(msgspec.Struct, frozen=True):
     """What is known of all versions of a procedure."""
 
     costs: Costs
-    end: _End
+    end: Ended
     first_ns: int | None  # when the first run began that was stopped
     known: Mapping[_Version, Known]
 
 
-def _ends(labels: Iterable[Label]) -> _End:
+def ends(labels: Iterable[Label]) -> Ended:
     """By the newest label that stands; where none is known, by the bench, unless it only did as it was told."""
     every = list(labels)
     said, gone = newest(every), {(label.edge, label.run) for label in every if label.withdrawn_by}
@@ -175,7 +175,7 @@ def _of_version(version: _Version, runs: Sequence[Run], of: _Whole) -> Stops:
         looked_at=rate(sum(end(run) == "pass" for run in looked_at), len(looked_at)),
         would=len(would),
         would_saved_s=would_s,
-        would_saved_cost=_cost(would_s, len(would), sum(end(run) == "pass" for run in would), costs),
+        would_saved_cost=cost(would_s, len(would), sum(end(run) == "pass" for run in would), costs),
         wrong=wrong,
         false_stop=rate(sum(bool(run.would_stop_at or run.stopped_at) for run in good), len(good)),
         measured_on=ways if known is None else "every run",
@@ -188,7 +188,7 @@ def _until(known: Known, runs: Sequence[Run], control: Sequence[Run]) -> list[Ru
     return [*early, *(run for run in control if run.started_ns > known.until_ns)]
 
 
-def _wrong(stopped: Sequence[Run], wrong: Rate, end: _End) -> Amount | None:
+def _wrong(stopped: Sequence[Run], wrong: Rate, end: Ended) -> Amount | None:
     """Good units among those stopped: those that were found, and of the others as many as among would-be stops."""
     ends = [end(run) for run in stopped]
     good, most = ends.count("pass"), len(ends) - ends.count("fail")
@@ -239,10 +239,11 @@ def _followed(run: Run) -> bool:
 
 def _saved(seconds: float, stops: int, wrong: Amount, costs: Costs) -> Amount:
     # More wrong stops save less, so the ends change places.
-    ends = (_cost(seconds, stops, count, costs) for count in (wrong.value, wrong.high, wrong.low))
-    return Amount(*ends)
+    found = (cost(seconds, stops, count, costs) for count in (wrong.value, wrong.high, wrong.low))
+    return Amount(*found)
 
 
-def _cost(seconds: float, stops: int, wrong: float, costs: Costs) -> float:
+def cost(seconds: float, stops: int, wrong: float, costs: Costs) -> float:
+    """What so many stops save that end so many seconds of testing, of which so many are wrong."""
     kept = (stops - wrong) * costs.escape_share * costs.pass_bad
     return seconds / _HOUR_S * costs.bench_hour + kept - wrong * costs.scrap_good
