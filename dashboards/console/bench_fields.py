@@ -27,7 +27,7 @@ def _number(said: object) -> float:
     except OverflowError:
         number = None
     if number is None or not isfinite(number):
-        msg = "not a finite number"
+        msg = "it has to be a finite number"
         raise ValueError(msg)
     return number
 
@@ -36,7 +36,11 @@ def _value(said: object) -> float | str | bool:
     if isinstance(said, bool):
         return said
     if not isinstance(said, str):
-        return _number(said)
+        try:
+            return _number(said)
+        except ValueError:
+            msg = "it has to be a finite number, true, false or a text"
+            raise ValueError(msg) from None
     if len(said) > MAX_TEXT:
         msg = f"a text of more than {MAX_TEXT} characters"
         raise ValueError(msg)

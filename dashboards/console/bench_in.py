@@ -1,16 +1,19 @@
 """What test benches send over HTTP: on disk before it is answered, and after a step the advice, if it comes in time."""
 
 import hashlib
+import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import ExitStack, suppress
 from typing import Annotated
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, Path, Query
 from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -38,7 +41,19 @@ Named = Annotated[Name, Path(description="a slash in it is written %2F")]
 
 
 class _AsWritten(APIRoute):
-    """A path is taken apart as it was written: a %2F is part of a name, and so are `/steps/` and `/end` around it."""
+    """A path is taken apart as it was written: a %2F is part of a name, and so are `/steps/` and `/end` around it.
+
+    A body that says one name twice is refused: nobody knows which of the two values was meant.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, object, Response]]:
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            _each_once(await request.body())
+            return await handle(request)
+
+        return handled
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         written = scope.get("raw_path", b"").decode("ascii", "replace") or scope["path"]
@@ -46,6 +61,21 @@ class _AsWritten(APIRoute):
         if "path_params" in found:
             found["path_params"] = {name: unquote(value) for name, value in found["path_params"].items()}
         return match, found
+
+
+def _each_once(body: bytes) -> None:
+    """Raises Problem where an object says a name twice: whoever reads it would keep the last without a word."""
+
+    def seen(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, value in pairs:
+            if name in found:
+                raise Problem(422, f"The body says {name:.80} twice.", remedy="Say each name of an object once.")
+            found[name] = value
+        return found
+
+    with suppress(ValueError, RecursionError):  # what is no JSON at all is told by whoever reads it
+        json.loads(body, object_pairs_hook=seen)
 
 
 def router(bench: Bench | None, *, clock_s: Callable[[], float] = time.monotonic) -> APIRouter:

@@ -1,7 +1,8 @@
 """Refusals a person can act on: a sentence and a remedy, as application/problem+json (RFC 9457)."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -11,6 +12,30 @@ from starlette.responses import Response
 
 from store.port import StoreAwayError, TooManyRowsError
 from wire.ports import BusError
+
+_AMISS: Mapping[str, str] = {  # by pydantic's names of what is wrong
+    "missing": "is missing",
+    "extra_forbidden": "is not known here, so what it says would be lost",
+    "json_invalid": "is the character from which on it is no JSON ({error})",
+    "string_type": "has to be a text",
+    "string_too_short": "is empty",
+    "string_too_long": "is longer than {max_length} characters",
+    "list_type": "has to be a list",
+    "too_long": "has more than {max_length} items",
+    "model_attributes_type": "has to be an object",
+    "dict_type": "has to be an object",
+    "bool_type": "has to be true or false",
+    "bool_parsing": "has to be true or false",
+    "int_type": "has to be a whole number",
+    "int_parsing": "has to be a whole number",
+    "int_from_float": "has to be a whole number",
+    "float_type": "has to be a number",
+    "float_parsing": "has to be a number",
+    "greater_than_equal": "has to be at least {ge}",
+    "less_than_equal": "has to be at most {le}",
+    "literal_error": "has to be {expected}",
+    "value_error": "is not taken: {error}",
+}
 
 
 class Problem(Exception):  # noqa: N818 -- the name RFC 9457 gives it
@@ -66,12 +91,22 @@ async def _told(_: Request, error: Exception) -> Response:
 
 async def _malformed(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    parts = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()[:5])
-    return problem_response(Problem(422, f"The request does not fit: {parts}.", remedy="See /api/docs."))
+    parts = "; ".join(f"{'.'.join(map(str, one['loc']))} {_amiss(one)}" for one in error.errors()[:5])
+    remedy = "/api/docs says for each request what it takes."
+    return problem_response(Problem(422, f"The request does not fit: {parts}.", remedy=remedy))
+
+
+def _amiss(one: Mapping[str, Any]) -> str:
+    """What is wrong with one part of a request, in words of our own where there are any."""
+    words = _AMISS.get(str(one["type"]))
+    return words.format_map(one.get("ctx") or {}) if words else f"is not right: {one['msg']}"
 
 
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # noqa: PLR2004 -- what the framework says of a body that it cannot decode
+        remedy = "Send one JSON object in UTF-8, nested a few levels at most."
+        return problem_response(Problem(400, "The body is no JSON that could be read.", remedy=remedy))
     return problem_response(Problem(error.status_code, f"{error.detail}.", remedy="See /api/docs."))
 
 

@@ -11,7 +11,8 @@ from wire.messages import Refused
 from wire.names import BAD_NAME, MAX_NAME, is_name
 
 MAX_PAYLOAD = 1 << 20
-_NO_EVENT = Unread(reason='a JSON object without "event" and "run"')
+_NO_EVENT = Unread(reason='a JSON object without "event" and "run": a bench says both in each message')
+_OF_NO_AGE = Unread(reason="retained copy without a time, so of unknown age: bench events need no retain, or a time")
 _ANSWER = b'"event":"advice"'  # as wire.answer writes it
 
 
@@ -45,7 +46,7 @@ class RunMessages:
             return None
         outcome = self._outcome(payload, station)
         if retained and isinstance(outcome, Told) and not all(event.t_ns for event in outcome.events):
-            outcome = Unread(reason="retained copy without a time, so of unknown age")
+            outcome = _OF_NO_AGE
         told, unread = (outcome.events, outcome.unread) if isinstance(outcome, Told) else ((), (outcome,))
         where = f"topic {topic[:MAX_NAME]}"
         refused = [

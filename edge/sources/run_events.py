@@ -45,7 +45,7 @@ class RunEvents:
             "run-ended": self._ended,
         }
         if not isinstance(kind, str) or kind not in kinds:
-            return Unread(reason=f"event: none of {', '.join(map(str, kinds))}")
+            return Unread(reason=f"event: has to be one of {', '.join(map(str, kinds))}")
         unread: list[Unread] = []
         try:
             events = tuple(kinds[kind](_Fields(said), station, unread))
@@ -100,7 +100,7 @@ class RunEvents:
             case "pass" | "fail" | "aborted" as outcome:
                 yield RunEnded(run, outcome, t_ns, at, self._source)
             case _:
-                msg = "outcome: none of pass, fail, aborted"
+                msg = "outcome: has to be pass, fail or aborted"
                 raise _UnreadError(msg)
 
 
@@ -114,7 +114,7 @@ class _Fields:
         """A name that has to be there."""
         name = self.text(field)
         if not name:
-            msg = f"{field}: missing"
+            msg = f"{field}: is missing or empty"
             raise _UnreadError(msg)
         return name
 
@@ -134,21 +134,21 @@ class _Fields:
     def number(self, field: str) -> float | None:
         """A finite number, None where it is missing or null."""
         said = self._said.get(field)
-        return None if said is None else _finite(said, field)
+        return None if said is None else _finite(said, field, "left out")
 
     def value(self, field: str) -> float | str | bool:
         """What was measured: a finite number, a text, or true or false."""
         said = self._said.get(field)
         if isinstance(said, bool):
             return said
-        return said[:MAX_VALUE] if isinstance(said, str) else _finite(said, field)
+        return said[:MAX_VALUE] if isinstance(said, str) else _finite(said, field, "true, false or a text")
 
     def time(self, field: str) -> int:
         """When it was, ns; 0 where it does not say."""
         said = self._said.get(field)
         claimed = nanoseconds(said)
         if claimed is None and said is not None:
-            msg = f"{field}: not a time"
+            msg = f"{field}: has to be a time in ISO 8601 or since 1970, or to be left out"
             raise _UnreadError(msg)
         return claimed or 0
 
@@ -157,7 +157,7 @@ class _Fields:
         if said is None:
             return []
         if not isinstance(said, list) or len(said) > MAX_NUMBERS:
-            msg = f"{field}: not a list of at most {MAX_NUMBERS}"
+            msg = f"{field}: has to be a list of at most {MAX_NUMBERS}"
             raise _UnreadError(msg)
         return said
 
@@ -168,7 +168,7 @@ def _text(said: object, field: str) -> str:
     if said is None or said == "":
         return ""
     if not isinstance(said, str):
-        msg = f"{field}: not a text"
+        msg = f"{field}: has to be a text"
         raise _UnreadError(msg)
     if not is_name(said):
         msg = f"{field}: {BAD_NAME}"
@@ -176,12 +176,12 @@ def _text(said: object, field: str) -> str:
     return said
 
 
-def _finite(said: object, field: str) -> float:
+def _finite(said: object, field: str, instead: str) -> float:
     try:
         number = float(said) if isinstance(said, int | float) and not isinstance(said, bool) else None
     except OverflowError:
         number = None
     if number is None or not isfinite(number):
-        msg = f"{field}: not a finite number"
+        msg = f"{field}: has to be a finite number, or {instead}"
         raise _UnreadError(msg)
     return number

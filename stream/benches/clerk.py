@@ -175,7 +175,8 @@ class Clerk:
         ledger = self._ledger
         run = ledger.floor.run(event.run)
         if run is None:
-            self._refuse(event, f"run {remarks.short(event.run)} ends, but nothing is known of it")
+            known = "nothing is known of it: its start or a step has to come first"
+            self._refuse(event, f"run {remarks.short(event.run)} ends, but {known}")
             return
         go_on(event.run, run, ledger)
         if run.over:

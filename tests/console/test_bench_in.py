@@ -117,7 +117,11 @@ def test_the_same_key_names_the_same_delivery(bench: httpx.Client, ways: BenchWa
         ("/runs/r1/end", {"outcome": "maybe"}, "outcome"),
         ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": [1]}]}, "value"),
         ("/runs/r1/steps/S1", {"measurements": [{"name": "x" * 201, "value": 1}]}, "name"),
-        ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": 10**400}]}, "value: Value error, not a finite"),
+        (
+            "/runs/r1/steps/S1",
+            {"measurements": [{"name": "x", "value": 10**400}]},
+            "value is not taken: it has to be",
+        ),
         ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": 1, "high": 10**400}]}, "high"),
         ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": "y" * 2001}]}, "value"),
         ("/runs/r1/steps/S1", {"measurements": [{"name": "x", "value": 1, "unit": "V"}]}, "unit"),
@@ -136,6 +140,19 @@ def test_what_cannot_be_kept_is_refused_by_name(
     answer = bench.post(path, json=body)
     assert answer.status_code == 422
     assert said in answer.json()["title"]
+    assert ways.arrivals == []
+
+
+@pytest.mark.parametrize("body", ['{"duration_s": 1, "duration_s": 2}', '{"measurements": [{"low": 1, "low": 2}]}'])
+def test_a_body_that_says_a_name_twice_is_refused_for_nobody_knows_which_was_meant(
+    bench: httpx.Client, ways: BenchWays, body: str
+) -> None:
+    answer = bench.post("/runs/r1/steps/S1", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] in {
+        "The body says duration_s twice. Say each name of an object once.",
+        "The body says low twice. Say each name of an object once.",
+    }
     assert ways.arrivals == []
 
 

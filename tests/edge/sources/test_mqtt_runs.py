@@ -60,8 +60,12 @@ def test_a_number_on_the_topic_of_a_bench_is_a_reading_as_ever() -> None:
 
 
 def test_what_a_bench_says_wrong_is_refused_with_its_topic() -> None:
-    assert reasons("plant/b/run", b'{"run":"r"}') == ['topic plant/b/run: a JSON object without "event" and "run"']
-    assert reasons("plant/b/run", b'{"event":"step","run":"r"}') == ["topic plant/b/run: step: step: missing"]
+    assert reasons("plant/b/run", b'{"run":"r"}') == [
+        'topic plant/b/run: a JSON object without "event" and "run": a bench says both in each message'
+    ]
+    assert reasons("plant/b/run", b'{"event":"step","run":"r"}') == [
+        "topic plant/b/run: step: step: is missing or empty"
+    ]
     assert reasons("plant/\x07/run", STEP.encode()) != []
     assert reasons("plant/b/run", b"{" + b" " * (1 << 20)) == ["topic plant/b/run: payload larger than 1048576 bytes"]
 
@@ -83,7 +87,7 @@ def test_a_retained_event_counts_only_if_it_says_when_it_was() -> None:
     timed = STEP.replace("{", '{"time":1700000000,', 1).encode()
     assert reasons("plant/b/run", timed, retained=True) == []
     assert reasons("plant/b/run", STEP.encode(), retained=True) == [
-        "topic plant/b/run: retained copy without a time, so of unknown age"
+        "topic plant/b/run: retained copy without a time, so of unknown age: bench events need no retain, or a time"
     ]
 
 

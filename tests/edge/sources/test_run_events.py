@@ -89,7 +89,7 @@ def test_a_measurement_that_cannot_be_read_spoils_nothing_beside_it(bad: str) ->
     outcome = read(f'{{"event":"step","run":"r","step":"S","measurements":{both}}}')
     assert isinstance(outcome, Told)
     assert [type(event) for event in outcome.events] == [Measured, StepEnded]
-    assert outcome.unread == (Unread("step: measurements: value: not a finite number"),)
+    assert outcome.unread == (Unread("step: measurements: value: has to be a finite number, or true, false or a text"),)
 
 
 @pytest.mark.parametrize("outcome", ["pass", "fail", "aborted"])
@@ -107,29 +107,35 @@ RUN: dict[str, object] = {"event": "measured", "run": "r", "step": "S", "name": 
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"event": "run-start", "run": "r"}, "event: none of run-started, measured, step, run-ended"),
-        ({"event": 3, "run": "r"}, "event: none of run-started, measured, step, run-ended"),
-        ({"event": "run-started", "run": "r", "procedure": "p"}, "run-started: unit: missing"),
-        ({"event": "step", "run": "r"}, "step: step: missing"),
-        ({"event": "step", "run": "", "step": "S"}, "step: run: missing"),
-        ({"event": "run-ended", "run": "r", "outcome": "passed"}, "run-ended: outcome: none of pass, fail, aborted"),
+        ({"event": "run-start", "run": "r"}, "event: has to be one of run-started, measured, step, run-ended"),
+        ({"event": 3, "run": "r"}, "event: has to be one of run-started, measured, step, run-ended"),
+        ({"event": "run-started", "run": "r", "procedure": "p"}, "run-started: unit: is missing or empty"),
+        ({"event": "step", "run": "r"}, "step: step: is missing or empty"),
+        ({"event": "step", "run": "", "step": "S"}, "step: run: is missing or empty"),
+        (
+            {"event": "run-ended", "run": "r", "outcome": "passed"},
+            "run-ended: outcome: has to be pass, fail or aborted",
+        ),
         (
             {"event": "step", "run": "r", "step": "S", "measurements": 3},
-            "step: measurements: not a list of at most 1024",
+            "step: measurements: has to be a list of at most 1024",
         ),
-        ({"event": "step", "run": "r", "step": "S", "duration_s": "2"}, "step: duration_s: not a finite number"),
-        (RUN | {"value": nan}, "measured: value: not a finite number"),
-        (RUN | {"value": None}, "measured: value: not a finite number"),
-        (RUN | {"high": inf}, "measured: high: not a finite number"),
-        (RUN | {"low": True}, "measured: low: not a finite number"),
-        (RUN | {"value": 10**400}, "measured: value: not a finite number"),
-        (RUN | {"time": "soon"}, "measured: time: not a time"),
+        (
+            {"event": "step", "run": "r", "step": "S", "duration_s": "2"},
+            "step: duration_s: has to be a finite number, or left out",
+        ),
+        (RUN | {"value": nan}, "measured: value: has to be a finite number, or true, false or a text"),
+        (RUN | {"value": None}, "measured: value: has to be a finite number, or true, false or a text"),
+        (RUN | {"high": inf}, "measured: high: has to be a finite number, or left out"),
+        (RUN | {"low": True}, "measured: low: has to be a finite number, or left out"),
+        (RUN | {"value": 10**400}, "measured: value: has to be a finite number, or true, false or a text"),
+        (RUN | {"time": "soon"}, "measured: time: has to be a time in ISO 8601 or since 1970, or to be left out"),
         (
             RUN | {"name": "x" * 201},
             "measured: name: a name is empty, over 200 characters, or holds control characters",
         ),
         (RUN | {"step": "S\n1"}, "measured: step: a name is empty, over 200 characters, or holds control characters"),
-        (RUN | {"run": ["r"]}, "measured: run: not a text"),
+        (RUN | {"run": ["r"]}, "measured: run: has to be a text"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(said: dict[str, object], why: str) -> None:
@@ -182,8 +188,8 @@ def test_serial_lines_of_any_format_may_hold_run_events_among_readings(form: Lit
     assert len(harvest.rows) == 1
     assert StepEnded("r", "S01", station="bench-1", source="line-1") in harvest.events
     assert [event.reason for event in harvest.events if isinstance(event, Refused)] == [
-        "step: measurements: value: not a finite number",
-        "event: none of run-started, measured, step, run-ended",
+        "step: measurements: value: has to be a finite number, or true, false or a text",
+        "event: has to be one of run-started, measured, step, run-ended",
     ]
 
 

@@ -79,7 +79,9 @@ def test_what_comes_after_the_end_is_named_and_fills_only_what_is_empty() -> Non
 def test_the_end_of_a_run_of_which_nothing_is_known_is_a_dead_letter() -> None:
     hall = _hall()
     hall.end("r7")
-    assert [letter.reason for letter in hall.letters()] == ["run r7 ends, but nothing is known of it"]
+    assert [letter.reason for letter in hall.letters()] == [
+        "run r7 ends, but nothing is known of it: its start or a step has to come first"
+    ]
     assert msgspec.json.decode(hall.letters()[0].body)["outcome"] == "pass"
     assert not hall.runs()
 
