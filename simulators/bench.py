@@ -8,7 +8,7 @@ import numpy as np
 
 from simulators.chance import Chance
 from simulators.disorder import ORDERLY, Disorder, steps, told
-from simulators.procedure import Procedure, changed
+from simulators.procedure import QUANTITIES, Procedure, changed
 from simulators.servo import SERVO
 from simulators.station import PRESS, Station
 from simulators.surroundings import HOUR_NS, SECOND_NS
@@ -28,16 +28,18 @@ def runs(
     disorder: Disorder = ORDERLY,
     changes_at: int | None = None,
     supplier_at: int | None = None,
+    apart: float = 0.0,
 ) -> Iterator[Trial]:
     """Runs for ever, in the order in which they begin on all stations; the same seed gives the same runs.
 
     From run `changes_at` on the procedure has another version, from run `supplier_at` on the parts come from another
-    supplier: what is measured moves, and the units are as good.
+    supplier: what is measured moves, and the units are as good. `apart`: spreads by which the gauges of one station
+    differ from those of another, for good.
     """
     if stations < 1:
         msg = f"there has to be a station, got {stations}"
         raise ValueError(msg)
-    lines = [_Line(seed, i) for i in range(stations)]
+    lines = [_Line(seed, i, apart) for i in range(stations)]
     ready = [(start_ns + i * 97 * SECOND_NS, i) for i in range(stations)]
     number = 0
     while True:
@@ -53,10 +55,14 @@ def runs(
 class _Line:
     """One station, with those that have to come again."""
 
-    def __init__(self, seed: int, place: int) -> None:
+    def __init__(self, seed: int, place: int, apart: float) -> None:
         self._seed = seed
         self._chance = Chance(Chance(seed).seed(f"station {place}"))
-        self._station = Station(f"bench-{place + 1}", np.random.Generator(np.random.Philox(self._chance.seed("wear"))))
+        wear, made = (np.random.Generator(np.random.Philox(self._chance.seed(name))) for name in ("wear", "gauges"))
+        gauges = sorted({quantity.gauge for quantity in QUANTITIES.values()})
+        self._station = Station(
+            f"bench-{place + 1}", wear, {gauge: apart * float(made.standard_normal()) for gauge in gauges}
+        )
         self._again: deque[tuple[Unit, str]] = deque(maxlen=1)
 
     def test(

@@ -1,6 +1,7 @@
 """A station of test benches as it ages: one gauge or its press drifts over tens of units, until it is repaired."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,10 +20,12 @@ class Wear:
 
     gauge: str = ""
     off: float = 0.0
+    always: Mapping[str, float] = field(default_factory=dict)  # spreads by which each gauge reads off for good
 
     def reads(self, quantity: str) -> float:
         """Spreads by which a quantity reads off."""
-        return self.off if QUANTITIES[quantity].gauge == self.gauge else 0.0
+        gauge = QUANTITIES[quantity].gauge
+        return self.always.get(gauge, 0.0) + (self.off if gauge == self.gauge else 0.0)
 
     @property
     def pressed(self) -> float:
@@ -33,9 +36,9 @@ class Wear:
 class Station:
     """One station; between two units it wears, and what its failed units have in common is repaired."""
 
-    def __init__(self, name: str, rng: np.random.Generator) -> None:
+    def __init__(self, name: str, rng: np.random.Generator, always: Mapping[str, float] | None = None) -> None:
         self.name = name
-        self.wear = Wear()
+        self.wear = Wear(always=always or {})
         self._rng = rng
         self._rate = 0.0
         self._fails = 0
@@ -49,15 +52,15 @@ class Station:
             if not self._well:
                 self._begin()
         elif self._fails >= _FAILS:
-            self.wear, self._fails, self._well = Wear(), 0, self._spell()
+            self.wear, self._fails, self._well = Wear(always=self.wear.always), 0, self._spell()
         else:
             self._rate *= _FASTER
-            self.wear = Wear(self.wear.gauge, self.wear.off + self._rate * self._rng.uniform(0.4, 1.6))
+            self.wear = replace(self.wear, off=self.wear.off + self._rate * self._rng.uniform(0.4, 1.6))
 
     def _begin(self) -> None:
         gauge = _DRIFTERS[int(self._rng.integers(len(_DRIFTERS)))]
         way = 1.0 if gauge == PRESS or self._rng.random() < 0.5 else -1.0  # noqa: PLR2004 - up as often as down
-        self.wear = Wear(gauge, 0.0)
+        self.wear = replace(self.wear, gauge=gauge, off=0.0)
         self._rate = way * self._rng.uniform(0.05, 0.1)
 
     def _spell(self) -> int:

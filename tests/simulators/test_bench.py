@@ -198,3 +198,16 @@ def test_any_whole_number_is_a_seed(seed: int) -> None:
 def test_a_bench_without_a_station_is_refused() -> None:
     with pytest.raises(ValueError, match="there has to be a station"):
         next(runs(1, stations=0))
+
+
+def test_the_gauges_of_an_uneven_hall_read_off_for_good_each_stations_by_its_own() -> None:
+    even, uneven = (list(islice(runs(8, stations=2, apart=apart), 60)) for apart in (0.0, 1.0))
+    off: dict[tuple[str, str], list[float]] = {}
+    for one, other in zip(even, uneven, strict=True):
+        for (event, value), (_, there) in zip(numbers(one), numbers(other), strict=True):
+            if event.step in {"S01", "S02"}:
+                off.setdefault((one.station, event.step), []).append(there - value)
+    assert len(off) == 4
+    for moved in off.values():
+        assert max(moved) - min(moved) < 0.2 * abs(moved[0])
+    assert len({round(moved[0], 4) for moved in off.values()}) == len(off)
