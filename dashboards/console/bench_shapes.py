@@ -1,6 +1,6 @@
 """The JSON shapes of test benches: what they send, what they are answered, and runs and procedures as shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -9,9 +9,10 @@ from dashboards.console.bench_fields import Name, Number, Time, Value, Word
 from dashboards.console.label_shapes import LabelOut, label_out
 from dashboards.console.measurements import Measurement, MeasurementOut, measurement_out
 from dashboards.console.moments import iso
+from dashboards.console.savings_shapes import ComparisonOut, StopsOut
 from dashboards.console.shapes import finite
 from wire.answer import answer, is_silent
-from wire.messages import Advice, Label, Run
+from wire.messages import Advice, Label, Role, Run
 
 Seconds = Annotated[Number, Field(ge=0, le=1e9)]
 MEASUREMENTS = 1000  # in one step
@@ -161,45 +162,8 @@ class RunWholeOut(RunOut):
     measurements: list[MeasurementOut]
     row: dict[str, float | None]
     advice: list[AdviceOut]
+    candidate: list[AdviceOut] = Field(description="what a candidate thought beside; told to nobody")
     labels: list[LabelOut]
-
-
-class RateOut(BaseModel):
-    """A share with its exact 95 % interval."""
-
-    count: int
-    of: int
-    value: float | None
-    low: float
-    high: float
-
-
-class AmountOut(BaseModel):
-    """An estimate with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class StopsOut(BaseModel):
-    """What is known of the early stops of one version of a model; versions are never counted together."""
-
-    model: str
-    model_version: int
-    called: int = Field(description="runs that it called last")
-    told: int = Field(description="runs that were stopped")
-    ignored: int = Field(description="runs of which the bench was told to stop, and went on")
-    saved_s: float
-    saved_cost: AmountOut | None
-    told_wrong: AmountOut | None = Field(description="good units among those stopped, as control and shadow runs tell")
-    looked_at: RateOut = Field(description="good units among told stops whose end was found out; who is, is no chance")
-    would: int = Field(description="runs tested to the end that costs and limits would have stopped")
-    would_saved_s: float
-    would_saved_cost: float
-    wrong: RateOut = Field(description="good units among would-be stops")
-    false_stop: RateOut = Field(description="would-be stops among good units")
-    measured_on: str = Field(description="the runs that false_stop is of: shadow, control, both, or every run")
 
 
 class ProcedureOut(StopsOut):
@@ -219,6 +183,7 @@ class ProcedureOut(StopsOut):
     told_in_all: int = Field(description="runs that were stopped, by whichever version")
     saved_in_all_s: float
     by_version: list[StopsOut] = Field(description="the same of each version that called a run, newest first")
+    comparison: ComparisonOut | None = Field(description="with the candidate; null where none is tried")
 
 
 class SwitchIn(BaseModel):
@@ -261,18 +226,20 @@ def run_out(run: Run) -> RunOut:
     return RunOut.model_validate(_run(run))
 
 
-def run_whole_out(run: Run, advice: list[Advice], labels: list[Label], measured: Sequence[Measurement]) -> RunWholeOut:
-    """A run with all there is."""
+def run_whole_out(
+    run: Run, advice: Mapping[Role, Sequence[Advice]], labels: list[Label], measured: Sequence[Measurement]
+) -> RunWholeOut:
+    """A run with all there is; `advice`: of "champion" and "candidate"."""
     steps = [
         StepShown(name=s.name, ended_ns=s.ended_ns, duration_s=s.duration_s, measured=s.measured) for s in run.steps
     ]
     row = {column: finite(value) for column, value in run.row.items()}
-    told, said = [advice_out(one) for one in advice], [label_out(one) for one in labels]
     more = {
         "steps": steps,
         "row": row,
-        "advice": told,
-        "labels": said,
+        "advice": [*map(advice_out, advice["champion"])],
+        "candidate": [*map(advice_out, advice["candidate"])],
+        "labels": [*map(label_out, labels)],
         "measurements": [*map(measurement_out, measured)],
     }
     return RunWholeOut.model_validate(_run(run) | more)

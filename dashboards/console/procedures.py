@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from dashboards.console.kept import Kept
+from models.runs.comparison import Comparison, compared
 from models.runs.savings import Savings, savings
 from store.port import Reader
 from wire.config import Costs, Procedure
@@ -26,6 +27,7 @@ class Standing(msgspec.Struct, frozen=True):
     runs: Sequence[Run]  # newest start first, without their wide rows
     saved: Savings
     newest: Advice | None  # on the run that was advised on last
+    comparison: Comparison | None  # with a candidate, where one is tried
 
     @property
     def mode(self) -> str:
@@ -129,4 +131,6 @@ def _standing(
     name: str, runs: Sequence[Run], rule: Procedure, newest: Advice | None, labels: Sequence[Label]
 ) -> Standing:
     force = (newest.model, newest.model_version) if newest is not None and newest.model else None
-    return Standing(name, rule, runs, savings(runs, rule.costs or Costs(), labels, force=force), newest)
+    costs = rule.costs or Costs()
+    saved = savings(runs, costs, labels, force=force)
+    return Standing(name, rule, runs, saved, newest, compared(runs, costs, labels))

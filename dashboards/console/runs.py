@@ -3,14 +3,12 @@
 import hashlib
 from typing import Annotated, Literal
 
-import msgspec
 from fastapi import APIRouter, Query
 
 from dashboards.console.bench_shapes import (
     ProcedureOut,
     RunOut,
     RunWholeOut,
-    StopsOut,
     SwitchIn,
     SwitchOut,
     run_out,
@@ -20,12 +18,13 @@ from dashboards.console.desk import Desk
 from dashboards.console.measurements import measurements
 from dashboards.console.problem import Problem
 from dashboards.console.procedures import Standing
+from dashboards.console.savings_shapes import comparison_out, stops_out
 from dashboards.console.when import moment
-from models.runs.savings import Stops
 from store.port import Reader
-from wire.messages import Action, Run, Verb
+from wire.messages import Action, Role, Run, Verb
 
 EDGES = 1000  # runs that are asked which edges a procedure has
+ROLES: tuple[Role, ...] = ("champion", "candidate")
 State = Literal["", "running", "pass", "fail", "aborted", "broken-off"]
 
 
@@ -70,7 +69,8 @@ def router(desk: Desk) -> APIRouter:
         found = known_run(desk.reader, run, edge)
         labels = [label for label in desk.reader.labels(run=run, withdrawn=True) if label.edge == found.edge]
         measured = measurements(found, desk.reader.measured(found.edge, run))
-        return run_whole_out(found, desk.reader.advice(found.edge, run), labels, measured)
+        said = {role: desk.reader.advice(found.edge, run, role) for role in ROLES}
+        return run_whole_out(found, said, labels, measured)
 
     @routes.get("/procedures")
     def all_procedures() -> list[ProcedureOut]:
@@ -128,10 +128,5 @@ def procedure_out(standing: Standing) -> ProcedureOut:
         told_in_all=saved.told,
         saved_in_all_s=saved.saved_s,
         by_version=[stops_out(each) for each in saved.versions],
+        comparison=comparison_out(standing.comparison),
     )
-
-
-def stops_out(found: Stops) -> StopsOut:
-    """What is known of a version's stops as JSON."""
-    told = {"model_version" if name == "version" else name: what for name, what in msgspec.to_builtins(found).items()}
-    return StopsOut.model_validate(told)

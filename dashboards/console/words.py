@@ -35,6 +35,7 @@ WITHHELD = {
     "no-model": "no model yet",
     "late": "not told: too late",
     "over": "not told: the run is over",
+    "candidate": "only tried",
 }
 MEANINGS = {
     "anomaly": "True alarm",

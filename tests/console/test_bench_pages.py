@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, expect
 from dashboards.console.server import Console
 from tests.console.fakes import Answering, Plant, small_plant, wall_ns
 from tests.console.test_page import NASTY, PHONE, Screen, browser
-from tests.store.benches import advice, label, measured, over, run
-from wire.messages import NS_PER_S, AlarmState, Run, Verb
+from tests.store.benches import advice, beside, label, measured, over, run
+from wire.messages import NS_PER_S, AlarmState, Candidate, Run, Verb
 
 __all__ = ["browser"]  # the fixture of that name
 pytestmark = pytest.mark.server
@@ -119,6 +119,32 @@ def test_a_run_that_no_model_called_says_why_instead_of_an_empty_chart(screen: S
     screen.plant.advised.append(advice("live", "S02", 2))
     expect(page.locator("canvas")).to_be_visible()
     expect(page.get_by_text("No model yet")).to_be_hidden()
+
+
+def test_a_candidate_is_shown_beside_the_champion_step_by_step_and_by_what_each_would_have_stopped(
+    screen: Screen,
+) -> None:
+    for (edge, name), known in list(screen.plant.tested.items()):
+        stop, saved_s = ("S01", 900.0) if known.state == "fail" else ("", None)
+        tried = Candidate(3, 0.5, stop, saved_s, throughout=True)
+        screen.plant.tested[edge, name] = msgspec.structs.replace(known, candidate=tried)
+    screen.plant.advised.append(beside("f/1", "S01", 1, p_fail=0.61, would_stop=True, model_version=3))
+    page = screen.open("/runs")
+    card = page.locator(".procedure")
+    for words in ("version 3 beside the champion, told to nobody", "0 of 1", "they differ on 1", "too few"):
+        expect(card).to_contain_text(words)
+    expect(card.locator("tr", has_text="Test time that saves")).to_contain_text("15 min")
+    expect(page.locator("tr", has_text="f/1")).to_contain_text("would have stopped after S02")
+    page.get_by_role("link", name="f/1").click()
+    row = page.locator("tr", has_text="S01")
+    expect(row).to_contain_text("61 % (6 to 90 %)")
+    expect(row).to_contain_text("Would stop; only tried")
+    expect(page.get_by_text("Candidate version 3 would have stopped it after S01")).to_be_visible()
+    screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    for path in ("/runs", "/runs/edge/f%2F1"):
+        page = screen.open(path)
+        expect(page.locator("table").first).to_be_attached()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
 
 
 def test_a_run_that_nobody_knows_is_said(screen: Screen) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 import httpx
+import msgspec
 import pytest
 
 from dashboards.console.server import Console
 from tests.console.fakes import T0, Answering, Plant, small_plant
-from tests.store.benches import advice, label, measured, over, run
+from tests.store.benches import advice, beside, label, measured, over, run
 from wire.config import Costs, Procedure
-from wire.messages import NS_PER_S, AlarmState, Labelled, Verb, Verdict
+from wire.messages import NS_PER_S, AlarmState, Candidate, Labelled, Verb, Verdict
 
 COSTS = Costs(bench_hour=60.0, currency="CHF")
 
@@ -67,6 +68,7 @@ def test_one_run_comes_with_its_row_its_advice_and_its_labels(api: httpx.Client,
     assert [one["value"] for one in found["measurements"] if one["step"] == "S02"] == [3.5, "ok"]
     calls = api.get("/runs/live%2F1").json()["advice"]
     assert [(call["step"], call["p_fail"]) for call in calls] == [("S01", 0.125), ("S02", None)]
+    assert found["candidate"] == []
     assert api.get("/runs/nobody").status_code == 404
     assert api.get("/runs/f1", params={"edge": "elsewhere"}).status_code == 404
 
@@ -97,6 +99,34 @@ def test_what_stops_saved_is_told_of_the_version_in_force_and_of_each_other_by_i
     before = found["by_version"][1]
     assert (before["told"], before["looked_at"]["of"], before["measured_on"]) == (1, 1, "every run")
     assert (before["wrong"]["count"], before["wrong"]["of"]) == (2, 4)
+
+
+def test_what_a_candidate_thought_of_a_run_is_told_apart(api: httpx.Client, plant: Plant) -> None:
+    plant.advised.append(beside("live/1", "S02", 2, would_stop=True, model_version=4))
+    found = api.get("/runs/live%2F1").json()
+    assert [call["step"] for call in found["advice"]] == ["S01", "S02"]
+    (call,) = found["candidate"]
+    assert (call["step"], call["stop"], call["would_stop"], call["model_version"]) == ("S02", False, True, 4)
+    assert {one["procedure"]: one["comparison"] for one in api.get("/procedures").json()}["end of line"] is None
+
+
+def test_a_procedure_tells_what_champion_and_candidate_would_each_have_done_with_the_same_runs(
+    api: httpx.Client, plant: Plant
+) -> None:
+    for name, state in (("p7", "pass"), ("f1", "fail"), ("w1", "pass")):
+        known = plant.tested["edge", name]
+        tried = Candidate(4, 0.5, "S03" if state == "fail" else "", 900.0 if state == "fail" else None, throughout=True)
+        plant.tested["edge", name] = msgspec.structs.replace(known, candidate=tried)
+    found = {one["procedure"]: one for one in api.get("/procedures").json()}["end of line"]["comparison"]
+    assert (found["model"], found["runs"], found["differ"], found["measured_on"]) == ("eol", 3, 2, "shadow")
+    assert (found["champion"]["would"], found["champion"]["wrong"]["count"], found["champion"]["saved_s"]) == (
+        2,
+        1,
+        900,
+    )
+    assert (found["candidate"]["version"], found["candidate"]["would"], found["candidate"]["saved_s"]) == (4, 1, 900)
+    assert (found["candidate"]["false_stop"]["value"], found["candidate"]["missed"]["value"]) == (0.0, 0.0)
+    assert found["more"] is None
 
 
 def test_advice_is_turned_on_and_off_in_somebodys_name(api: httpx.Client, inbox: Answering) -> None:

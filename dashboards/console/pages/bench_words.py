@@ -8,6 +8,7 @@ from dashboards.console.moments import length
 from dashboards.console.pages.markup import icon
 from dashboards.console.shapes import finite
 from dashboards.console.words import RUNS, WITHHELD
+from models.runs.savings import Rate
 from wire.messages import NS_PER_S, Advice, Run
 
 _ICONS = {"running": "running", "pass": "ok", "fail": "warn", "aborted": "stop", "broken-off": "unknown"}
@@ -38,6 +39,11 @@ def chance(p_fail: float | None, low: float | None, high: float | None) -> str:
         return "—"
     around = f" ({100 * low:.0f} to {100 * high:.0f} %)" if low is not None and high is not None else ""
     return f"{100 * p_fail:.0f} %{around}"
+
+
+def rate(found: Rate) -> str:
+    """A share with its interval."""
+    return "—" if found.value is None else f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%})"
 
 
 def call(advice: Advice | None) -> Markup:

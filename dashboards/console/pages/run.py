@@ -16,6 +16,7 @@ from dashboards.console.pages.charts import Options
 from dashboards.console.pages.frame import frame
 from dashboards.console.pages.markup import button, icon, join, moment, number, table
 from dashboards.console.pages.run_chart import run_chart, silence
+from dashboards.console.runs import ROLES
 from dashboards.console.shapes import finite
 from dashboards.console.words import MEANINGS
 from wire.config import Procedure
@@ -30,6 +31,7 @@ _VALUE = Markup('<span class="measured {}"><b>{}</b> {} <span class="note">{}</s
 _ROOMS = Markup(
     '<p class="note">A bar is the room to the nearer limit: empty at the limit, full in the middle of both.</p>'
 )
+_TRIED = Markup('{}<br>{}<br><span class="note">version {}</span>')
 _ROOM = Markup('<span class="meter room" title="{}"><i style="width:{:.0f}%"></i></span>')
 
 
@@ -38,6 +40,7 @@ class Whole(msgspec.Struct, frozen=True):
 
     run: Run
     advice: Sequence[Advice]
+    tried: Sequence[Advice]  # what a candidate thought
     labels: Sequence[Label]
     measured: Sequence[Measurement]
     rule: Procedure
@@ -50,7 +53,8 @@ def whole(desk: Desk, edge: str, name: str) -> Whole | None:
         return None
     labels = [label for label in desk.reader.labels(run=name, withdrawn=True) if label.edge == run.edge]
     measured = measurements(run, desk.reader.measured(run.edge, name))
-    return Whole(run, desk.reader.advice(run.edge, name), labels, measured, desk.procedure_of(run.procedure))
+    champion, candidate = (desk.reader.advice(run.edge, name, role) for role in ROLES)
+    return Whole(run, champion, candidate, labels, measured, desk.procedure_of(run.procedure))
 
 
 def head(of: Whole) -> Markup:
@@ -88,11 +92,24 @@ def body(of: Whole) -> Markup:
 def _worth(of: Whole) -> str:
     run = of.run
     if run.stopped_at:
-        return f"The bench was told to stop after {run.stopped_at}, which saves {words.span(run.saved_s or 0.0)}."
+        told = f"The bench was told to stop after {run.stopped_at}, which saves {words.span(run.saved_s or 0.0)}."
+        return told + _tried(run)
     if run.would_stop_at:
         saved = words.span(run.saved_s or 0.0)
-        return f"Costs and limits said stop after {run.would_stop_at}, which would have saved {saved}; it was not told."
-    return ""
+        said = f"Costs and limits said stop after {run.would_stop_at}, which would have saved {saved}; it was not told."
+        return said + _tried(run)
+    return _tried(run).lstrip()
+
+
+def _tried(run: Run) -> str:
+    """What a candidate would have done."""
+    if run.candidate is None:
+        return ""
+    stop, saved = run.candidate.would_stop_at, words.span(run.candidate.saved_s or 0.0)
+    would = (
+        f"would have stopped it after {stop}, which would have saved {saved}" if stop else "would not have stopped it"
+    )
+    return f" Candidate version {run.candidate.version} {would}; nobody was told."
 
 
 def steps(of: Whole) -> Markup:
@@ -102,7 +119,12 @@ def steps(of: Whole) -> Markup:
     for one in of.measured:
         values.setdefault(one.step, []).append(_measured(one))
     rows = [_step_row(step, values.get(step.name, []), said.get(step.name)) for step in of.run.steps]
-    listed = table(("Step", "Took", "Measured", "P(fails)", "Advice"), rows, "No step has ended yet.")
+    head: tuple[str, ...] = ("Step", "Took", "Measured", "P(fails)", "Advice")
+    if of.tried:
+        tried = {advice.step: advice for advice in of.tried}
+        rows = [(*row, _tried_cell(tried.get(step.name))) for step, row in zip(of.run.steps, rows, strict=True)]
+        head = (*head, "Candidate says")
+    listed = table(head, rows, "No step has ended yet.")
     return (_ROOMS if values else Markup("")) + listed
 
 
@@ -113,6 +135,14 @@ def _step_row(step: Step, values: Sequence[Markup], advice: Advice | None) -> tu
     measured: object = join(values) if values else f"{step.measured} values" if step.measured else ""
     p_fail = words.chance(advice.p_fail, advice.low, advice.high) if advice is not None else ""
     return step.name, took, measured, p_fail, words.call(advice) if advice is not None else ""
+
+
+def _tried_cell(advice: Advice | None) -> Markup:
+    """What a candidate said, which nobody was told."""
+    if advice is None:
+        return Markup("")
+    p_fail = words.chance(advice.p_fail, advice.low, advice.high)
+    return _TRIED.format(p_fail, words.call(advice), advice.model_version)
 
 
 def _measured(one: Measurement) -> Markup:

@@ -9,6 +9,7 @@ from nicegui import ui
 from dashboards.console.desk import Desk
 from dashboards.console.hub import Hub
 from dashboards.console.pages import bench_words as words
+from dashboards.console.pages.comparison import side_by_side
 from dashboards.console.pages.frame import frame
 from dashboards.console.pages.markup import button, icon, join, moment, table
 from dashboards.console.problem import Problem
@@ -25,7 +26,7 @@ _NONE = Markup(
 )
 _CARD = Markup(
     '<section class="panel procedure"><div class="title-row"><h2><a href="/runs?procedure={}">{}</a></h2>{}{}</div>'
-    '<dl class="facts-row">{}</dl><p class="note">{}</p></section>'
+    '<dl class="facts-row">{}</dl><p class="note">{}</p>{}</section>'
 )
 _FACT = Markup("<div><dt>{}</dt><dd>{}</dd><dd class='note'>{}</dd></div>")
 
@@ -40,7 +41,8 @@ def _card(of: Standing) -> Markup:
     mode = Markup('<span class="state {}">{}{}</span>').format(
         "odd" if of.mode == "on" else "calm", icon("bell" if of.mode == "on" else "silent"), ADVICE[of.mode]
     )
-    return _CARD.format(quote(of.name, safe=""), of.name, mode, _switch(of), facts, _measured(of.saved))
+    beside = side_by_side(of.comparison, of.costs.currency)
+    return _CARD.format(quote(of.name, safe=""), of.name, mode, _switch(of), facts, _measured(of.saved), beside)
 
 
 def _switch(of: Standing) -> Markup:
@@ -75,7 +77,7 @@ def _told(of: Standing) -> Iterable[tuple[str, str, str]]:
     known = f"{_share(saved.wrong)} of the stops of runs that were tested to the end"
     estimated = known if saved.wrong.of else "until a run that is tested to the end would have been stopped"
     yield "Good units stopped", _amount(saved.told_wrong, ""), estimated + _looked_at(saved)
-    yield "False stops", _rate(saved.false_stop), "of good units"
+    yield "False stops", words.rate(saved.false_stop), "of good units"
 
 
 def _would(of: Standing) -> Iterable[tuple[str, str, str]]:
@@ -84,17 +86,13 @@ def _would(of: Standing) -> Iterable[tuple[str, str, str]]:
     yield "Test time that saves", words.span(saved.would_saved_s), ""
     yield "That saves", f"{saved.would_saved_cost:,.0f} {currency}" if saved.would else "—", "less good units stopped"
     yield "Good units stopped", f"{saved.wrong.count} of {saved.wrong.of}" if saved.would else "—", _share(saved.wrong)
-    yield "False stops", _rate(saved.false_stop), "of good units"
+    yield "False stops", words.rate(saved.false_stop), "of good units"
 
 
 def _amount(found: Amount | None, unit: str) -> str:
     if found is None:
         return "not known yet"
     return f"{found.value:,.0f} {unit}".strip() + f" ({found.low:,.0f} to {found.high:,.0f})"
-
-
-def _rate(found: Rate) -> str:
-    return "—" if found.value is None else f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%})"
 
 
 def _share(found: Rate) -> str:
