@@ -37,6 +37,8 @@ WORDS: Mapping[str, str] = {
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "F1, mean of grades",
     "failures": "failures",
+    "stands_for": "units stood for",
+    "effective": "as sure as so many units",
     "all_ones_f1": "F1 of always ringing",
     "random_ap": "average precision of chance",
     "constant_rmse": "RMSE of the best constant",

@@ -39,6 +39,8 @@ METRICS: Mapping[str, str] = {  # as models.judging.evaluation names them
     "events_found": "faults that were found",
     "alarms": "times that it rang",
     "failures": "units that failed",
+    "stands_for": "units that those judged stand for, each counted as it weighs",
+    "effective": "units of even weight that would tell as much",
     "unscored": "rows or units without a call",
 }
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
+from models.arrays import Bools
 from models.contract import F64, I64, Task
 from models.judging import metrics
+from models.judging.weighing import effective, taken, weights
 from models.recipe import Recipe
 from models.scoring import Judged, by_unit
 
@@ -20,7 +22,11 @@ class EvaluationError(Exception):
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures by name, None = cannot be told, and how many rows or units they rest on."""
+    """Figures by name, None = cannot be told, and how many rows or units they rest on.
+
+    Where units weigh, each counts so many times in all figures but those that count them: `failures`, `unscored`. Then
+    `stands_for` is the sum of the weights, and `effective` how many units of even weight tell as much.
+    """
 
     task: Task
     rows: int  # labelled; units where a unit gets one call
@@ -109,54 +115,90 @@ def _life(judged: Sequence[Judged], cap: float | None, seed: int | None) -> Eval
 
 
 def _outcome(judged: Sequence[Judged], recipe: Recipe, classes: Sequence[str], seed: int | None) -> Evaluation:
-    """From the call after the last row of each unit."""
+    """From the call after the last row of each unit; intervals are of units drawn again with their weights."""
     label = np.array([np.nan if one.stretch.label is None else one.stretch.label[-1] for one in judged])
     chances = np.array([_outlook(one, len(classes))[-1] for one in judged])
     value = np.array([one.scored.score[-1] for one in judged], dtype=np.float64)
     known = ~np.isnan(label)
     if not known.any():
         raise EvaluationError(_UNLABELLED)
-    truth, chances, value = label[known].astype(np.int64), chances[known], value[known]
-    called = np.where(np.isnan(chances).any(axis=1), -1, np.nan_to_num(chances).argmax(axis=1))
-    figures, calls = (_two if len(classes) == 2 else _grades)(truth, chances, value, called, recipe)  # noqa: PLR2004 -- pass and fail
-    counts = np.bincount(truth, minlength=len(classes))
-    beside: dict[str, float | None] = {"most_frequent_accuracy": float(counts.max() / len(truth))}
+    units = _Units(
+        truth=label[known].astype(np.int64), chances=chances[known], value=value[known], weight=_weights(judged, known)
+    )
+    figures, calls = (_two if len(classes) == 2 else _grades)(units, recipe)  # noqa: PLR2004 -- pass and fail
+    counts = np.bincount(units.truth, units.weight, minlength=len(classes))
+    beside: dict[str, float | None] = {"most_frequent_accuracy": float(counts.max() / counts.sum())}
     if len(classes) == 2:  # noqa: PLR2004 -- see above
-        beside |= {"all_ones_f1": metrics.all_ones_f1(truth == 1), "random_ap": float((truth == 1).mean())}
-    intervals = _intervals(calls, np.arange(len(truth)), seed) if counts.min() < FEW else {}
-    figures |= {"unscored": float((called < 0).sum())}
-    return Evaluation(task=Task.OUTCOME, rows=len(truth), figures=figures, beside=beside, intervals=intervals)
+        failed = units.truth == 1
+        beside |= {"all_ones_f1": metrics.all_ones_f1(failed, units.weight), "random_ap": units.mean(failed)}
+    intervals = _intervals(calls, np.arange(len(units.truth)), seed) if units.least(len(classes)) < FEW else {}
+    figures |= {"unscored": float((units.called < 0).sum())}
+    if units.weight is not None:
+        figures |= {"stands_for": float(units.weight.sum()), "effective": effective(units.weight)}
+    return Evaluation(task=Task.OUTCOME, rows=len(units.truth), figures=figures, beside=beside, intervals=intervals)
+
+
+def _weights(judged: Sequence[Judged], known: Bools) -> F64 | None:
+    return weights([one for one, labelled in zip(judged, known.tolist(), strict=True) if labelled])
+
+
+class _Units(msgspec.Struct, frozen=True, kw_only=True):
+    """Units with a label: its class, how likely each class was called, the score, and what each stands for."""
+
+    truth: I64
+    chances: F64
+    value: F64
+    weight: F64 | None
+
+    @property
+    def called(self) -> I64:
+        """The likeliest class; -1 where nothing was called."""
+        return np.where(np.isnan(self.chances).any(axis=1), -1, np.nan_to_num(self.chances).argmax(axis=1))
+
+    def mean(self, values: Bools, rows: I64 | slice = slice(None)) -> float:
+        """The share of some units of which something is so."""
+        each = values[rows]
+        return float(each.mean() if self.weight is None else np.average(each, weights=self.weight[rows]))
+
+    def least(self, classes: int) -> float:
+        """How many units tell of the class of which fewest do."""
+        if self.weight is None:
+            return float(np.bincount(self.truth, minlength=classes).min())
+        of = [self.weight[self.truth == at] for at in range(classes)]
+        return min(effective(each) if len(each) else 0.0 for each in of)
 
 
 _Figures = tuple[dict[str, float | None], dict[str, metrics.Call]]
 
 
-def _two(truth: I64, chances: F64, value: F64, called: I64, recipe: Recipe) -> _Figures:
-    failed, chance = truth == 1, chances[:, 1]
-    rings = np.nan_to_num(value, nan=-np.inf) >= recipe.decision.threshold
-    counted = metrics.confusion(failed, rings)
+def _two(units: _Units, recipe: Recipe) -> _Figures:
+    failed, chance, weight = units.truth == 1, units.chances[:, 1], units.weight
+    rings = np.nan_to_num(units.value, nan=-np.inf) >= recipe.decision.threshold
+    counted = metrics.confusion(failed, rings, weight)
     calls: dict[str, metrics.Call] = {
-        "roc_auc": lambda rows: metrics.roc_auc(failed[rows], chance[rows]),
-        "ap": lambda rows: metrics.average_precision(failed[rows], chance[rows]),
-        "f1": lambda rows: metrics.confusion(failed[rows], rings[rows]).f1,
+        "roc_auc": lambda rows: metrics.roc_auc(failed[rows], chance[rows], taken(weight, rows)),
+        "ap": lambda rows: metrics.average_precision(failed[rows], chance[rows], taken(weight, rows)),
+        "f1": lambda rows: metrics.confusion(failed[rows], rings[rows], taken(weight, rows)).f1,
     }
-    every = np.arange(len(truth))
+    every = np.arange(len(failed))
     figures = {name: call(every) for name, call in calls.items()}
     figures |= {"far": counted.far, "mar": counted.mar, "ber": counted.ber}
-    figures |= {"accuracy": float((called == truth).mean()), "failures": float(failed.sum())}
+    figures |= {"accuracy": units.mean(units.called == units.truth), "failures": float(failed.sum())}
     return figures, calls
 
 
-def _grades(truth: I64, chances: F64, value: F64, called: I64, recipe: Recipe) -> _Figures:  # noqa: ARG001 -- as for two classes
+def _grades(units: _Units, recipe: Recipe) -> _Figures:  # noqa: ARG001 -- as for two classes
+    truth, called = units.truth, units.called
     hit = called == truth
     there = np.unique(truth)
 
     def balanced(rows: I64) -> float | None:
-        return float(np.mean([hit[rows][truth[rows] == at].mean() for at in there if (truth[rows] == at).any()]))
+        of = [rows[truth[rows] == at] for at in there]
+        return float(np.mean([units.mean(hit, mine) for mine in of if len(mine)]))
 
-    calls: dict[str, metrics.Call] = {"accuracy": lambda rows: float(hit[rows].mean()), "balanced_accuracy": balanced}
+    calls: dict[str, metrics.Call] = {"accuracy": lambda rows: units.mean(hit, rows), "balanced_accuracy": balanced}
     every = np.arange(len(truth))
-    f1s = [metrics.confusion(truth == at, called == at).f1 for at in there]
+    f1s = [metrics.confusion(truth == at, called == at, units.weight).f1 for at in there]
     return {name: call(every) for name, call in calls.items()} | {"macro_f1": float(np.mean(f1s))}, calls
 
 

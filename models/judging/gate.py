@@ -2,7 +2,8 @@
 
 Built-in demands: it speaks wherever the champion does; on labelled rows it is not worse; it does not ring much more
 often; its limit and its chances hold what they promise; it is fast enough; it hears faults that were made. The recipe
-may ask for more. What cannot be told for want of labels or time is said, and refuses nobody.
+may ask for more. What cannot be told for want of labels or time is said, and refuses nobody. Units that stand for
+others count as many times in all that is told of units (models.judging.weighing).
 """
 
 import contextlib
@@ -15,7 +16,9 @@ from models.arrays import Bools
 from models.contract import Task
 from models.judging.evaluation import EvaluationError, evaluation
 from models.judging.metrics import events
-from models.judging.pairing import Pair, Side, chances, normal_rows, pairs, weeks
+from models.judging.pairing import Calls, Pair, Side, calls, mean, normal_rows, pairs, weeks
+from models.judging.stops import Asked
+from models.judging.weighing import named, rarity, surely_more, uneven
 from models.scoring import Judged
 
 SLACK = 0.02  # a figure from 0 to 1 may be worse by so much
@@ -179,33 +182,47 @@ def _over(side: Side) -> float | None:
 
 def _chances(new: Side, rate: float) -> Iterator[Check]:
     """Of units: are chances what they say, and are units that pass stopped no more often than was promised."""
-    found = chances(new)
+    found = calls(new)
     if found is None:
         return
-    failed, chance, stopped = found
-    spread = float(np.sqrt((chance * (1 - chance)).sum()))
-    off = float(abs(failed.sum() - chance.sum())) / max(spread, 1e-9)
-    said = f"it expected {chance.sum():.1f} failures and {int(failed.sum())} came"
+    each = np.ones(len(found.failed)) if found.weight is None else found.weight
+    expected, came = float((each * found.chance).sum()), float((each * found.failed).sum())
+    off = _off(found, expected, came)
+    said = f"it expected {expected:.1f} failures and {came:.0f} came"
     yield Check("expected failures", off <= OFF, said if off <= OFF else f"{said}: too far off", off, OFF)
-    usual = float(failed.mean())
-    brier, plain = float(((chance - failed) ** 2).mean()), usual * (1 - usual)
-    passed = brier <= max(plain * (1 + MUCH), 1e-6)
-    said = f"its chances are off by {brier:.3g} (Brier), those of knowing only the share of failures by {plain:.3g}"
-    yield Check("chances", passed, said if passed else f"{said}: worse than knowing nothing", brier, plain)
-    passing = ~failed
+    yield _brier(found)
+    passing = ~found.failed
     if new.stops is not None:
-        yield _stops(*new.stops, rate)
+        yield _stops(new.stops, rate)
     elif passing.any():
-        yield _stops(int(stopped[passing].sum()), int(passing.sum()), rate)
+        yield _stops(Asked(found.stopped[passing], each[passing]), rate)
 
 
-def _stops(stops: int, units: int, rate: float) -> Check:
-    from scipy.stats import binom  # noqa: PLC0415 -- a page that lists models loads this module and no scipy
+def _off(found: Calls, expected: float, came: float) -> float:
+    """How many standard deviations lie between the failures that were expected and those that came."""
+    if found.weight is not None:
+        return abs(rarity(found.weight, found.chance, found.failed))
+    return abs(came - expected) / max(float(np.sqrt((found.chance * (1 - found.chance)).sum())), 1e-9)
 
-    chance = float(binom.sf(stops - 1, units, rate)) if stops else 1.0
-    passed = chance >= 0.01  # noqa: PLR2004 -- of a hundred gates of good models one may err
-    said = f"it would stop {stops} of {units} units that pass, {rate:.1%} were promised"
-    return Check("wrong stops", passed, said if passed else f"{said}: too many", stops / units, rate)
+
+def _brier(found: Calls) -> Check:
+    usual = mean(found.failed, found.weight)
+    brier, plain = mean((found.chance - found.failed) ** 2, found.weight), usual * (1 - usual)
+    passed, chance = brier <= max(plain * (1 + MUCH), 1e-6), ""
+    if not passed and found.weight is not None:  # by how much a failure makes the chances better than the bare share
+        passed = -rarity(2 * found.weight * (found.chance - usual), found.chance, found.failed) <= OFF
+        chance = ", which may be chance"
+    said = f"its chances are off by {brier:.3g} (Brier), those of knowing only the share of failures by {plain:.3g}"
+    return Check("chances", passed, said + chance if passed else f"{said}: worse than knowing nothing", brier, plain)
+
+
+def _stops(asked: Asked, rate: float) -> Check:
+    weight = uneven(asked.weight)
+    passed = surely_more(asked.stopped, asked.weight, rate) >= 0.01  # noqa: PLR2004 -- of a hundred gates of good models one may err
+    said = f"it would stop {int(asked.stopped.sum())} of {named(len(asked.stopped), weight, 'units')} that pass"
+    share = mean(asked.stopped, weight)
+    said += f", {rate:.1%} were promised" if weight is None else f", {share:.1%} where {rate:.1%} were promised"
+    return Check("wrong stops", passed, said if passed else f"{said}: too many", share, rate)
 
 
 def _fast(new: Side) -> Iterator[Check]:
@@ -273,8 +290,8 @@ def known_figures(side: Side) -> dict[str, float | None]:
         span = weeks(side.judged)
         figures["alarms_per_week"] = _unlabelled(side)[0] / span if span >= HOUR_WEEKS else None
         figures["share_over_limit"] = _over(side)
-    elif (found := chances(side)) is not None:
-        failed, chance, _ = found
-        sure = np.clip(np.where(failed, chance, 1 - chance), 1e-12, 1.0)
-        figures |= {"brier": float(((chance - failed) ** 2).mean()), "log_loss": float(-np.log(sure).mean())}
+    elif (found := calls(side)) is not None:
+        sure = np.clip(np.where(found.failed, found.chance, 1 - found.chance), 1e-12, 1.0)
+        brier = mean((found.chance - found.failed) ** 2, found.weight)
+        figures |= {"brier": brier, "log_loss": -mean(np.log(sure), found.weight)}
     return figures

@@ -13,12 +13,12 @@ LATE_CYCLES, EARLY_CYCLES = 10.0, 13.0  # PHM08: what a life is overestimated by
 
 
 class Confusion(msgspec.Struct, frozen=True):
-    """Rows or units by what was called and what was so."""
+    """Rows or units, or the sums of their weights, by what was called and what was so."""
 
-    tp: int
-    fp: int
-    tn: int
-    fn: int
+    tp: float
+    fp: float
+    tn: float
+    fn: float
 
     @property
     def f1(self) -> float:
@@ -51,45 +51,56 @@ class Confusion(msgspec.Struct, frozen=True):
         return None if self.far is None or self.mar is None else (self.far + self.mar) / 2
 
 
-def confusion(truth: npt.ArrayLike, flagged: npt.ArrayLike) -> Confusion:
-    """Count calls (n) against what was so (n), both 0 or 1.
+def confusion(truth: npt.ArrayLike, flagged: npt.ArrayLike, weight: F64 | None = None) -> Confusion:
+    """Count calls (n) against what was so (n), both 0 or 1, each as many times as it weighs (n).
 
     >>> found = confusion([0, 0, 1, 1, 1], [0, 1, 1, 1, 0])
     >>> found, round(found.f1, 3), found.far, round(found.mar, 3)
     (Confusion(tp=2, fp=1, tn=1, fn=1), 0.667, 0.5, 0.333)
     """
     so, called = np.asarray(truth, dtype=np.bool_), np.asarray(flagged, dtype=np.bool_)
+    if weight is not None:
+        four = ((so, called), (~so, called), (~so, ~called), (so, ~called))
+        return Confusion(*(float(weight[one & other].sum()) for one, other in four))
     tp, fp = int((so & called).sum()), int((~so & called).sum())
     return Confusion(tp=tp, fp=fp, tn=int((~so).sum()) - fp, fn=int(so.sum()) - tp)
 
 
-def all_ones_f1(truth: npt.ArrayLike) -> float:
+def all_ones_f1(truth: npt.ArrayLike, weight: F64 | None = None) -> float:
     """F1 of always ringing, which any detector has to be held against.
 
     >>> round(all_ones_f1([0, 0, 1]), 3)
     0.5
     """
-    return confusion(truth, np.ones(np.shape(truth))).f1
+    return confusion(truth, np.ones(np.shape(truth)), weight).f1
 
 
-def roc_auc(truth: npt.ArrayLike, score: npt.ArrayLike) -> float | None:
+def roc_auc(truth: npt.ArrayLike, score: npt.ArrayLike, weight: F64 | None = None) -> float | None:
     """Chance that a random positive scores higher than a random negative, ties one half; None without both.
 
-    >>> roc_auc([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8])
-    0.875
+    Each is drawn as many times as it weighs (n).
+
+    >>> roc_auc([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8]), roc_auc([0, 1, 1], [0.4, 0.4, 0.8], np.array([1.0, 1.0, 3.0]))
+    (0.875, 0.875)
     """
     so, value = np.asarray(truth, dtype=np.bool_), _ranked(score)
     positives, negatives = int(so.sum()), int((~so).sum())
     if not positives or not negatives:
         return None
     _, place, count = np.unique(value, return_inverse=True, return_counts=True)
+    if weight is not None:
+        right, wrong = np.bincount(place, weight * so), np.bincount(place, weight * ~so)
+        beaten = np.cumsum(wrong) - wrong / 2
+        return float((right * beaten).sum() / (right.sum() * wrong.sum()))
     rank = np.cumsum(count) - (count - 1) / 2  # of tied values, their mean, from 1
     above = float(rank[place][so].sum()) - positives * (positives + 1) / 2
     return above / (positives * negatives)
 
 
-def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float | None:
+def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike, weight: F64 | None = None) -> float | None:
     """Sum over distinct scores, high to low, of (recall gained) x precision; None without a positive.
+
+    Each counts as many times as it weighs (n).
 
     >>> round(average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
     0.8333
@@ -99,6 +110,9 @@ def average_precision(truth: npt.ArrayLike, score: npt.ArrayLike) -> float | Non
         return None
     order = np.argsort(-value, kind="stable")
     last = np.append(value[order][1:] != value[order][:-1], True)
+    if weight is not None:
+        hits, flagged = np.cumsum((weight * so)[order])[last], np.cumsum(weight[order])[last]
+        return float((np.diff(hits, prepend=0.0) * hits / flagged).sum() / hits[-1])
     hits = np.cumsum(so[order])[last]
     flagged = np.flatnonzero(last) + 1
     gained = np.diff(hits, prepend=0) / so.sum()
@@ -173,7 +187,8 @@ def interval(
 ) -> tuple[float, float] | None:
     """Where a figure lies in `share` of draws of whole groups with replacement (Efron 1979); None if it cannot be told.
 
-    `call` computes the figure from the places of rows, or says None; `groups` (n) names the group of each row.
+    `call` computes the figure from the places of rows, or says None; `groups` (n) names the group of each row. Rows
+    that weigh are drawn as often as others and bring their weight: how many heavy ones come is part of what varies.
     """
     names, place = np.unique(np.asarray(groups), return_inverse=True)
     if len(names) < 5:  # noqa: PLR2004 -- fewer cannot be drawn from
@@ -189,7 +204,7 @@ def interval(
     return float(low), float(high)
 
 
-def _share(part: int, whole: int) -> float | None:
+def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from models.arrays import F64, I64, Bools
 from models.contract import Task
 from models.judging import metrics
+from models.judging.stops import Asked
+from models.judging.weighing import named, taken, weights
 from models.recipe import Recipe
 from models.scoring import Judged
 
@@ -24,7 +26,7 @@ class Side(msgspec.Struct, frozen=True):
     recipe: Recipe
     classes: tuple[str, ...] = ()
     rows_per_s: float | None = None  # of processor time; units where a unit gets one call
-    stops: tuple[int, int] | None = None  # of units that pass: how many are stopped after any step, of how many
+    stops: Asked | None = None  # of units that pass: which are stopped after any step
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -63,26 +65,33 @@ def _of_rows(new: Side, old: Side) -> list[Pair]:
 
 
 def _of_units(new: Side, old: Side) -> list[Pair]:
+    """Of units, each counted as many times as it weighs; intervals are of units drawn again with their weights."""
+    if len(new.classes) == TWO:
+        return _of_outcomes(new, old)
     label = np.array([np.nan if one.stretch.label is None else one.stretch.label[-1] for one in new.judged])
     known = ~np.isnan(label)
-    of = f"{int(known.sum())} labelled units"
-    groups = np.arange(int(known.sum()))
-    if len(new.classes) == TWO:
-        mine, theirs = chances(new), chances(old)
-        if mine is None or theirs is None or not mine[0].any() or mine[0].all():
-            return []
-        failed, chance = mine[0], (mine[1], theirs[1])
-        ap = _Figure("ap", lambda at, rows: metrics.average_precision(failed[rows], chance[at][rows]))
-        auc = _Figure("roc_auc", lambda at, rows: metrics.roc_auc(failed[rows], chance[at][rows]))
-        brier = _Figure("brier", lambda at, rows: float(((chance[at][rows] - failed[rows]) ** 2).mean()), better=-1)
-        found = [_pair(figure, of, groups) for figure in (ap, auc, brier)]
-        return _told([*found, _doubt(failed, chance[1], of, groups)])
     if not known.any():
         return []
-    grade = label[known].astype(np.int64)
+    grade, weight = label[known].astype(np.int64), taken(weights(new.judged), known)
     called = [_called(side)[known] for side in (new, old)]
-    right = _Figure("accuracy", lambda at, rows: float((called[at][rows] == grade[rows]).mean()))
-    return _told([_pair(right, of, groups)])
+    right = _Figure("accuracy", lambda at, rows: mean(called[at][rows] == grade[rows], taken(weight, rows)))
+    return _told([_pair(right, named(len(grade), weight), np.arange(len(grade)))])
+
+
+def _of_outcomes(new: Side, old: Side) -> list[Pair]:
+    both = _called_at_all(new) & _called_at_all(old)
+    mine, theirs = calls(new, both), calls(old, both)
+    if mine is None or theirs is None or not mine.failed.any() or mine.failed.all():
+        return []
+    failed, chance, weight = mine.failed, (mine.chance, theirs.chance), mine.weight
+    groups, of = np.arange(len(failed)), named(mine.units, weight)
+    ap = _Figure("ap", lambda at, rows: metrics.average_precision(failed[rows], chance[at][rows], taken(weight, rows)))
+    auc = _Figure("roc_auc", lambda at, rows: metrics.roc_auc(failed[rows], chance[at][rows], taken(weight, rows)))
+    brier = _Figure(
+        "brier", lambda at, rows: mean((chance[at][rows] - failed[rows]) ** 2, taken(weight, rows)), better=-1
+    )
+    found = [_pair(figure, of, groups) for figure in (ap, auc, brier)]
+    return _told([*found, _doubt(failed, chance[1], of, groups, weight)])
 
 
 def _of_lives(new: Side, old: Side) -> list[Pair]:
@@ -97,14 +106,37 @@ def _of_lives(new: Side, old: Side) -> list[Pair]:
     return _told([_pair(error, f"{int(known.sum())} rows of known life", groups[known])])
 
 
-def chances(side: Side) -> tuple[Bools, F64, Bools] | None:
-    """Of units with a label: which failed, their chance of it after their last row, and which were ever stopped."""
+class Calls(msgspec.Struct, frozen=True):
+    """What was called of units with a label, n each."""
+
+    failed: Bools
+    chance: F64  # after their last row
+    stopped: Bools  # ever
+    weight: F64 | None  # units like it that each stands for; None where all count the same
+    units: int  # with a label, called or not
+
+
+def calls(side: Side, among: Bools | None = None) -> Calls | None:
+    """Of units with a label and a chance, and `among` those; None where there are none."""
     label = np.array([np.nan if one.stretch.label is None else one.stretch.label[-1] for one in side.judged])
     chance = np.array([_outlook(one, TWO)[-1, 1] for one in side.judged])
     threshold = side.recipe.decision.threshold
     stopped = np.array([bool((np.nan_to_num(one.scored.score) >= threshold).any()) for one in side.judged])
     known = ~np.isnan(label) & ~np.isnan(chance)
-    return (label[known] == 1, chance[known], stopped[known]) if known.any() else None
+    known = known if among is None else known & among
+    if not known.any():
+        return None
+    weight, units = taken(weights(side.judged), known), int((~np.isnan(label)).sum())
+    return Calls(label[known] == 1, chance[known], stopped[known], weight, units)
+
+
+def _called_at_all(side: Side) -> Bools:
+    return np.array([not np.isnan(_outlook(one, TWO)[-1, 1]) for one in side.judged], dtype=np.bool_)
+
+
+def mean(values: F64 | Bools, weight: F64 | None) -> float:
+    """Of values, n, each counted as many times as it weighs."""
+    return float(values.mean()) if weight is None else float((weight * values).sum() / weight.sum())
 
 
 def normal_rows(one: Judged) -> Bools:
@@ -139,12 +171,16 @@ def _pair(figure: _Figure, of: str, groups: I64) -> Pair | None:
     return Pair(figure.what, of, new, old, figure.better, figure.relative, between)
 
 
-def _doubt(so: Bools, score: F64, of: str, groups: I64) -> Pair | None:
+def _doubt(so: Bools, score: F64, of: str, groups: I64, weight: F64 | None = None) -> Pair | None:
     """Labels by which the champion ranks worse than chance are doubted, not the champion."""
-    auc = metrics.roc_auc(so, score)
+
+    def ranks(rows: I64) -> float | None:
+        return metrics.roc_auc(so[rows], score[rows], taken(weight, rows))
+
+    auc = metrics.roc_auc(so, score, weight)
     if auc is None or auc >= 0.5:  # noqa: PLR2004 -- what chance reaches
         return None
-    between = metrics.interval(lambda rows: metrics.roc_auc(so[rows], score[rows]), groups, rounds=ROUNDS)
+    between = metrics.interval(ranks, groups, rounds=ROUNDS)
     sure = between is not None and between[1] < 0.5  # noqa: PLR2004 -- see above
     return Pair("roc_auc", of, auc, auc, contradicts=True) if sure else None
 

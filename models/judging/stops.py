@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
-from models.arrays import F64
+from models.arrays import F64, Bools
 from models.contract import Detector, Job
 from models.runs.row import step_of
 from models.table import Stretch, Table
@@ -12,37 +13,54 @@ from models.table import Stretch, Table
 MOST = 150  # units looked at, the newest of each group: each is asked about as often as it has steps
 
 
-def stopped(model: Detector, table: Table, *, threshold: float = 1.0) -> tuple[int, int] | None:
-    """Of units that pass (label 0): how many are stopped after some step, of how many; None where none has steps.
+class Asked(msgspec.Struct, frozen=True):
+    """Units that pass, u of them: which are stopped after some step, and how many units like it each stands for."""
 
-    Each is asked about after each of its steps, knowing the units of its group before it, as live.
+    stopped: Bools
+    weight: F64
+
+
+def stopped(model: Detector, table: Table, *, threshold: float = 1.0) -> Asked | None:
+    """Of units that pass (label 0), which are stopped; None where none has steps.
+
+    Each is asked about after each of its steps, knowing the units of its group before it, as live. Where units weigh,
+    those that weigh more than the lightest are asked about however old they are, since they are few and decide; the
+    newest of the others stand for all of them.
     """
     if not _ends(table.channels) or not table.stretches:
         return None
     share = max(1, MOST // len(table.stretches))
-    counts = [_of_group(model, group, table.channels, share, threshold) for group in table.stretches]
-    units = sum(count for _, count in counts)
-    return (sum(stops for stops, _ in counts), units) if units else None
+    weight = table.weights()
+    least = float(weight.min(initial=np.inf))
+    found = [_of_group(model, group, table.channels, (share, least), threshold) for group in table.stretches]
+    stops, asked = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    if not len(stops):
+        return None
+    light = asked == least
+    if light.any() and not light.all():
+        asked[light] *= int(((table.labels() == 0) & (weight == least)).sum()) / int(light.sum())
+    return Asked(stops > 0, asked)
 
 
 def _of_group(
-    model: Detector, group: Stretch, channels: tuple[str, ...], share: int, threshold: float
-) -> tuple[int, int]:
-    ends = _ends(channels)
-    label = np.full(len(group.t_ns), np.nan) if group.label is None else group.label
-    state = model.cold(len(channels))
-    begin = max(0, len(label) - share)
-    if begin:
-        state = _learnt(model, state, group.part(slice(0, begin)), channels)
-    stops = units = 0
-    for at in range(begin, len(label)):
+    model: Detector, group: Stretch, channels: tuple[str, ...], asked: tuple[int, float], threshold: float
+) -> tuple[F64, F64]:
+    """Of each unit that passes and is asked about: whether it is stopped, and its weight."""
+    ends, (share, least) = _ends(channels), asked
+    count = len(group.t_ns)
+    label = np.full(count, np.nan) if group.label is None else group.label
+    weight = np.ones(count) if group.weight is None else group.weight
+    wanted = (label == 0) & ((np.arange(count) >= count - share) | (weight > least))
+    state, begin = model.cold(len(channels)), 0
+    stops = []
+    for at in np.flatnonzero(wanted).tolist():
+        if at > begin:
+            state = _learnt(model, state, group.part(slice(begin, at)), channels)
         unit = group.part(slice(at, at + 1))
-        if label[at] == 0:
-            said = model.advance([_job(state, unit, part, channels) for part in _partly(unit.rows, ends)])
-            stops += any(bool((each.score >= threshold).any()) for each in said)
-            units += 1
-        state = _learnt(model, state, unit, channels)
-    return stops, units
+        said = model.advance([_job(state, unit, part, channels) for part in _partly(unit.rows, ends)])
+        stops.append(float(any(bool((each.score >= threshold).any()) for each in said)))
+        begin = at
+    return np.array(stops), weight[wanted]
 
 
 def _partly(row: F64, ends: Sequence[int]) -> list[F64]:
