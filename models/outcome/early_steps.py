@@ -23,6 +23,10 @@ class Steps:
         """The columns that hold what was measured."""
         return np.flatnonzero(~self.margin & ~self.seconds)
 
+    def known(self, step: int) -> int:
+        """How many columns are known after a step; before the first none is."""
+        return int(self.ends[step]) if step >= 0 else 0
+
     def done(self, x: F64) -> I64:
         """The last step of which something is known, from 0; -1 where nothing is; of n rows."""
         seen = np.isfinite(x)

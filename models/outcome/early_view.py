@@ -66,33 +66,35 @@ class View:
 
         Tallies first, then each surprise up to that step, NaN where there is none.
         """
-        place, mine = self.steps.place, self.steps.measured
-        known, late = place <= step, (place <= step) & (place > step - LATE)
-        own_known, own_late = known[mine], late[mine]
-        margin = self._margin(z, known)
-        ahead = self._margin(drift, ~known)
+        # Columns stand in the order of measurement, so what is known is a first part of each kind of them.
+        end, begin = self.steps.known(step), self.steps.known(step - LATE)
+        mine, timed, usual = self.steps.measured, np.flatnonzero(self.steps.seconds), np.flatnonzero(self.spread > 0)
+        known, late = np.searchsorted(mine, (end, begin)).tolist()
+        timed_known, timed_late = np.searchsorted(timed, (end, begin)).tolist()
+        own, moved, took = z[:, mine], drift[:, mine], z[:, timed[:timed_known]]
+        mine_now = np.arange(len(mine)) < known
         tallies = [
             np.full(len(z), float(step)),
-            *_largest(surprise[:, own_known], 4),
-            *_largest(surprise[:, own_late], 2),
-            *_largest(z[:, known & ~self.steps.margin & ~self.steps.seconds], 3),
-            _energy(surprise[:, own_known]),
-            _energy(surprise[:, own_late]),
-            *margin,
-            ahead[0],
-            _mean(z[:, known & self.steps.seconds]),
-            _mean(z[:, late & self.steps.seconds]),
-            *_largest(drift[:, mine[~own_known]], 2),
-            *_largest(drift[:, mine], 2),
-            _added(np.isnan(z[:, known & (self.spread > 0)]).astype(np.float64)),
-            *self.alike.told(z[:, mine], own_known),
+            *_largest(surprise[:, :known], 4),
+            *_largest(surprise[:, late:known], 2),
+            *_largest(own[:, :known], 3),
+            _energy(surprise[:, :known]),
+            _energy(surprise[:, late:known]),
+            *self._margin(z, usual[usual < end]),
+            self._margin(drift, usual[usual >= end])[0],
+            _mean(took),
+            _mean(took[:, timed_late:]),
+            *_largest(moved[:, known:], 2),
+            *_largest(moved, 2),
+            _added(np.isnan(z[:, usual[usual < end]]).astype(np.float64)),
+            *self.alike.told(own, mine_now),
         ]
-        shown = np.where(own_known, surprise, np.nan)
+        shown = np.where(mine_now, surprise, np.nan)
         return np.concatenate([np.stack(tallies, axis=1), shown], axis=1)
 
-    def _margin(self, z: F64, chosen: Bools) -> tuple[F64, F64, F64]:
+    def _margin(self, z: F64, chosen: I64) -> tuple[F64, F64, F64]:
         """The smallest two margins among some columns, and how many are out of limits."""
-        mine = chosen & self.steps.margin & (self.spread > 0)
+        mine = chosen[self.steps.margin[chosen]]
         room = self.place[mine] + z[:, mine] * self.spread[mine]
         lowest = _largest(np.where(np.isnan(room), -np.inf, -room), 2, sizes=False)
         return -lowest[0], -lowest[1], _added((room < 0).astype(np.float64))
@@ -147,12 +149,13 @@ def _surprise(root: F64, left: F64) -> F64:
     return out
 
 
-def _largest(x: F64, count: int, *, sizes: bool = True) -> list[F64]:
-    """The largest of each row, by size unless signs count; with none, 0 or the lowest there is."""
-    shown = np.where(np.isnan(x), 0.0, np.abs(x)) if sizes else x
-    none = np.full((len(x), count), 0.0 if sizes else -np.inf)
-    top = np.sort(np.concatenate([none, shown], axis=1), axis=1)[:, ::-1]
-    return [np.where(np.isfinite(top[:, at]), top[:, at], np.nan) for at in range(count)]
+def _largest(x: F64, count: int, *, sizes: bool = True) -> F64:
+    """The largest of each row (count x n), by size unless signs count; with none, 0 or the lowest there is."""
+    shown = np.full((len(x), x.shape[1] + count), 0.0 if sizes else -np.inf)
+    shown[:, count:] = np.where(np.isnan(x), 0.0, np.abs(x)) if sizes else x
+    shown.sort(axis=1)
+    top = shown[:, : -count - 1 : -1].T
+    return np.asarray(np.where(np.isfinite(top), top, np.nan))
 
 
 def _energy(surprise: F64) -> F64:

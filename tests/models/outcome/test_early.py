@@ -11,6 +11,7 @@ from models.contract import F64, Bools, Job
 from models.fitting.training import train
 from models.head import TrainingError
 from models.judging.metrics import roc_auc
+from models.outcome.early_call import EarlyCall
 from models.recipe import Recipe, load, parse
 from models.scoring import score
 from models.table import Stretch, Table
@@ -192,3 +193,18 @@ def test_the_shipped_recipe_is_this_estimator() -> None:
     shipped = load("bench")
     assert shipped.estimator["kind"] == "early"
     assert math.isclose(shipped.calibration.false_alarm_rate, 0.02)
+
+
+def test_nothing_that_is_still_to_be_measured_is_shown_to_trees() -> None:
+    call = fitted().head
+    assert isinstance(call, EarlyCall)
+    z = call.view.scaled(bench(10, 9).stretches[0].rows)
+    drift = call.view.remembered(z, np.zeros(len(COLUMNS)))[0]
+    for step in range(-1, STEPS):
+        cut: F64 = np.where(step < STEP, np.nan, z)
+        whole = call.view.told(z, drift, call.view.surprises(z, drift), step)
+        assert whole.tobytes() == call.view.told(cut, drift, call.view.surprises(cut, drift), step).tobytes()
+        assert (
+            whole[3:4].tobytes()
+            == call.view.told(cut[3:4], drift[3:4], call.view.surprises(cut[3:4], drift[3:4]), step).tobytes()
+        )
