@@ -1,4 +1,4 @@
-"""A worker as a process of its own, to be killed: `python -m tests.stream.fleet.script HOST:PORT GROUP`."""
+"""A worker as a process of its own, to be killed; its words: HOST:PORT GROUP, and "benches" for a core of those."""
 
 import logging
 import sys
@@ -9,6 +9,7 @@ from bus.publisher import KafkaPublisher
 from stream.core import Core
 from stream.fleet.settings import WorkerSettings
 from stream.fleet.worker import Worker
+from tests.stream.benches.shift import benches
 from tests.stream.plant import DAY_RULES, T0, core
 
 
@@ -18,10 +19,11 @@ def day_core() -> Core:
 
 def main() -> None:
     logging.basicConfig(level=logging.WARNING)
-    servers, group = sys.argv[1:]
+    servers, group, *benches_ = sys.argv[1:]
     settings = WorkerSettings(servers=servers, group=group, take=7, checkpoint_s=0.2)
     with KafkaPublisher(Address(servers=servers), client_id=group) as bus:
-        Worker(settings, core=day_core(), bus=bus, clock_ns=lambda: T0).run(threading.Event())
+        core = benches() if benches_ else day_core()
+        Worker(settings, core=core, bus=bus, clock_ns=lambda: T0).run(threading.Event())
 
 
 if __name__ == "__main__":
