@@ -25,6 +25,8 @@ install: $(VENV)/.run  ## put the tocsin command into .venv/bin
 demo: $(VENV)/.run  ## watch machines wear out and ring, on http://127.0.0.1:8765
 	$(BIN)/tocsin demo
 
+# Else every worker, and every process that a test starts, compiles the checkout anew.
+test test-edge: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.dev  ## run every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

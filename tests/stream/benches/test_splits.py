@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections import Counter
+from functools import cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,9 @@ def _played(core: Core, items: list[Item], cuts: list[int], restored: set[int]) 
     return outcomes
 
 
-WHOLE = {seed: _played(CORE, shift(seed), [], set()) for seed in SEEDS}
+@cache
+def whole(seed: int) -> list[Outcome]:
+    return _played(CORE, shift(seed), [], set())
 
 
 @given(seed=st.sampled_from(SEEDS), data=st.data())
@@ -41,16 +44,16 @@ def test_any_cut_and_any_restart_gives_the_same_outcomes(seed: int, data: st.Dat
     chance = random.Random(data.draw(st.integers(0, 2**32)))
     cuts = chance.sample(range(len(items)), data.draw(st.integers(0, 80)))
     restored = {index for index in range(len(cuts) + 1) if chance.random() < 0.3}
-    assert encoded(_played(CORE, items, cuts, restored)) == encoded(WHOLE[seed])
+    assert encoded(_played(CORE, items, cuts, restored)) == encoded(whole(seed))
 
 
 def test_one_input_at_a_time_gives_the_same_outcomes() -> None:
     items = shift(SEEDS[0])
-    assert encoded(_played(CORE, items, list(range(1, len(items))), set())) == encoded(WHOLE[SEEDS[0]])
+    assert encoded(_played(CORE, items, list(range(1, len(items))), set())) == encoded(whole(SEEDS[0]))
 
 
 def test_the_shift_holds_about_everything_that_can_happen_to_a_run() -> None:
-    outcomes = [outcome for seed in SEEDS for outcome in WHOLE[seed]]
+    outcomes = [outcome for seed in SEEDS for outcome in whole(seed)]
     states = {"running", "pass", "fail", "aborted", "broken-off"}
     assert {run.state for run in outcomes if isinstance(run, Run)} == states
     advice = [outcome for outcome in outcomes if isinstance(outcome, Advice)]
@@ -62,7 +65,7 @@ def test_the_shift_holds_about_everything_that_can_happen_to_a_run() -> None:
 
 
 def test_every_irregularity_of_the_shift_is_named() -> None:
-    runs = {each.run: each for seed in SEEDS for each in WHOLE[seed] if isinstance(each, Run)}
+    runs = {each.run: each for seed in SEEDS for each in whole(seed) if isinstance(each, Run)}
     named = Counter(word for run in runs.values() for remark in run.remarks for word in NAMED if word in remark)
     assert set(named) == set(NAMED)
 
@@ -85,8 +88,8 @@ NAMED = (
 
 def test_each_run_is_told_and_each_end_is_a_label_once() -> None:
     for seed in SEEDS:
-        told = {each.run: each.state for each in WHOLE[seed] if isinstance(each, Run)}
+        told = {each.run: each.state for each in whole(seed) if isinstance(each, Run)}
         assert len(told) == 40
-        labels = Counter(each.run for each in WHOLE[seed] if isinstance(each, Label))
+        labels = Counter(each.run for each in whole(seed) if isinstance(each, Label))
         assert set(labels.values()) == {1}
         assert set(labels) <= {run for run, state in told.items() if state in {"pass", "fail"}}

@@ -273,6 +273,7 @@ def test_a_sink_waits_for_a_store_that_is_away_and_says_so(broker: Guarded, tmp_
         for why, sink in sinks.items():
             until(lambda: why in ready(sink), what=why, within_s=60)  # noqa: B023 -- used within this turn
             assert sink.running()
+            sink.kill()  # else it would give a write that is under way its half a minute
 
 
 def test_a_token_that_is_wrong_ends_a_sink_and_one_that_becomes_wrong_is_told(
