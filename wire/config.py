@@ -193,6 +193,7 @@ class ModelRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     history_ns: DurationNs = msgspec.field(name="history", default=30 * DAY_NS)  # of the store, to train on
     retrain: tuple[Literal["drift", "age", "labels", "data"], ...] = ()  # what starts a training; none: a person
     max_age_ns: DurationNs = msgspec.field(name="max_age", default=30 * DAY_NS)
+    after_drift_ns: DelayNs = msgspec.field(name="after_drift", default=DAY_NS)  # of rows, and only those are learnt
     new_labels: UShort = 20
     check_every_ns: DurationNs = msgspec.field(name="check_every", default=600 * NS_PER_S)
     shadow_for_ns: DelayNs = msgspec.field(name="shadow_for", default=DAY_NS)  # beside the champion, before the gate

@@ -19,6 +19,7 @@ class Ringing(msgspec.Struct, frozen=True):
     version: int
     since_ns: int
     detail: str = ""
+    at_ns: int = 0  # the newest row by which it was found
 
 
 class Noted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -73,6 +74,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     ruling: Ruling | None = None  # what is still to be done of what the gate said
     unsaid: bool = False  # that the last candidate was refused rings as an alarm soon
     tried: Tried | None = None
+    since: Mapping[str, int] = {}  # devices that drifted: rows of before are no more learnt from, nor judged by
     unwatched: str = ""  # why nothing can be watched
     waits: str = ""  # why a training that is due does not start
     turn: int = 0  # looks so far

@@ -16,8 +16,10 @@ from models.watching.reference import NoReferenceError, Reference
 from store.errors import StoreError
 from store.port import Reader, StoreAwayError
 from tocsin.keeping import diary as diaries
+from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Diary, Noted, Page, Ringing, Tried
 from tocsin.keeping.look import WHOLE, Look, devices_of, looks, reference_of, told
+from tocsin.keeping.shown import Shown
 from tocsin.keeping.trainings import early, was_champion
 from tocsin.keeping.triggers import Case, reason
 from wire.config import Config, ModelRule
@@ -137,7 +139,7 @@ class Keeper:
             stood = before is not None and before.version == entry.version
             stands = look.watch.still(stood=stood)
             if stands and (before is None or not stood):
-                ringing[key] = Ringing(*key, entry.version, now_ns, told(look.watch))
+                ringing[key] = Ringing(*key, entry.version, now_ns, told(look.watch), look.at_ns)
                 self._say(entry, look, stands=True)
             elif before is not None and not stands and look.watch.findings:
                 del ringing[key]
@@ -219,9 +221,18 @@ class Keeper:
             block_ns = reference_of(entry, registry).block_ns
         except NoReferenceError:
             block_ns = 0
-        found = reason(Case(self._config, rule, entry, page, self._reader, now_ns, block_ns))
-        page = msgspec.structs.replace(page, waits=found.waits)
+        case = Case(self._config, rule, entry, page, self._reader, now_ns, self._shown(entry), block_ns)
+        found = reason(case)
+        page = msgspec.structs.replace(page, waits=found.waits, since={**page.since, **found.since})
         return self._trainings.train(rule, page, now_ns, why=found.why, files=found.files) if found.why else page
+
+    def _shown(self, entry: Entry) -> Shown:
+        """What the last training was shown; of a version that was made elsewhere, what it may have known."""
+        found, made_ns = showing.read(self._folder, entry.name), entry.manifest.facts.made_at_ns
+        if made_ns > found.made_ns:
+            found = showing.taken_in(found, showing.known(self._reader), made_ns)
+            showing.write(self._folder, entry.name, found)
+        return found
 
     def _note(self, name: str, page: Page) -> None:
         if page != self._diary.page(name):

@@ -1,6 +1,7 @@
 """What the store holds for a model, written into the folder of a job: bounded, whatever the store holds."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from models.catalogue.outcomes import judged
@@ -25,14 +26,26 @@ class NoRowsError(Exception):
 
 
 def portions(
-    config: Config, name: str, reader: Reader, folder: Path, *, start_ns: int, end_ns: int, memory: int
+    config: Config,
+    name: str,
+    reader: Reader,
+    folder: Path,
+    *,
+    start_ns: int,
+    end_ns: int,
+    memory: int,
+    since: Mapping[str, int],
 ) -> tuple[Portion, ...]:
-    """Of each device that the model watches; as many rows as fit into the memory, in pieces all over its history."""
+    """Of each device that the model watches; as many rows as fit into the memory, in pieces all over its history.
+
+    `since`: from when on, of devices that were others before.
+    """
     devices = [device for device in devices_of(config, name, reader) if device.last_ns >= start_ns]
     values = memory // BYTES_A_VALUE // max(1, len(devices))
     found = []
     for at, device in enumerate(devices):
-        first, last = max(start_ns, device.first_ns), min(end_ns, device.last_ns + 1)
+        first = max(start_ns, device.first_ns, since.get(device.device, 0))
+        last = min(end_ns, device.last_ns + 1)
         files = []
         for piece, (begin, end) in enumerate(pieces(reader, device, first, last, most=_rows(device, values))):
             file = f"{at}-{piece}.parquet"

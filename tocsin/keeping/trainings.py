@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from models.registry.folder import CANDIDATE, CHAMPION, Registry
 from store.errors import StoreError
 from store.port import Reader, StoreAwayError
 from tocsin.keeping import portions
+from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Ended, Page, Ruling, Trained
 from tocsin.keeping.job import Job, Kind, Result
 from tocsin.keeping.process import Process, folder_in, sweep
+from tocsin.keeping.shown import Shown, shown
 from wire.config import DAY_NS, Config, ModelRule
 from wire.messages import ModelChange
 from wire.ports import BusError, FullError, Inbox
@@ -113,11 +115,17 @@ class Trainings:
         job = msgspec.structs.replace(self._job(rule, now_ns, kind=kind, why=why), **more)
         page = msgspec.structs.replace(page, begun_ns=now_ns, judging=job.candidate, waits="")
         try:
-            self._process = Process(job if job.files else self._with_rows(job, rule, folder), folder)
+            if kind == "train":
+                showing.begin(self._folder, rule.name, self._shown(rule, page, now_ns))
+            self._process = Process(job if job.files else self._with_rows(job, rule, folder, page.since), folder)
         except (StoreError, StoreAwayError, OSError) as error:
             portions.drop(folder)
             return self._ended(rule, page, now_ns, Result(ok=False, says=str(error)), why=why)
         return page
+
+    def _shown(self, rule: ModelRule, page: Page, now_ns: int) -> Shown:
+        start_ns = now_ns - rule.history_ns
+        return shown(self._config, rule.name, self._reader, start_ns=start_ns, end_ns=now_ns, since=page.since)
 
     def _job(self, rule: ModelRule, now_ns: int, *, kind: Kind, why: str) -> Job:
         return Job(
@@ -132,11 +140,18 @@ class Trainings:
             at_ns=now_ns,
         )
 
-    def _with_rows(self, job: Job, rule: ModelRule, folder: Path) -> Job:
+    def _with_rows(self, job: Job, rule: ModelRule, folder: Path, since: Mapping[str, int]) -> Job:
         """With what the store holds of its history."""
         start_ns, reader = job.at_ns - rule.history_ns, self._reader
         rows = portions.portions(
-            self._config, job.name, reader, folder, start_ns=start_ns, end_ns=job.at_ns, memory=rule.memory
+            self._config,
+            job.name,
+            reader,
+            folder,
+            start_ns=start_ns,
+            end_ns=job.at_ns,
+            memory=rule.memory,
+            since=since,
         )
         since_ns = job.since_ns if job.kind == "judge" else start_ns
         runs = portions.runs(self._config, job.name, reader, folder, since_ns=since_ns)
@@ -146,6 +161,7 @@ class Trainings:
         """A training is over; after failures the next one waits twice as long each time."""
         ended: Ended = "candidate" if result.ok else "failed"
         if result.ok:
+            showing.end(self._folder, rule.name)
             log.info("model %s version %d: %s", rule.name, result.version, result.says)
         else:
             log.warning("model %s could not be trained anew: %s", rule.name, result.says)

@@ -1,26 +1,28 @@
 """What starts a training by itself: drift, age, new labels, changed data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from models.catalogue.nodes import iso
 from models.reading.errors import ReadingError
 from models.reading.packed import unpacked
 from models.registry.folder import Entry
 from models.registry.manifest import Source
-from store.port import Reader
-from tocsin.keeping.diary import Page
+from store.port import Device, Reader
+from tocsin.keeping.diary import Page, Ringing
 from tocsin.keeping.look import WHOLE, devices_of, present, procedures_of
+from tocsin.keeping.shown import Shown, filled, known, word
 from tocsin.keeping.spans import USUAL, painted, spans
-from wire.config import Config, ModelRule
+from wire.config import HOUR_NS, Config, ModelRule
 from wire.units import duration_text
 
 MOST_LABELS = 10_000
 MOST_ALARMS = 500
-MOST_RUNS = 2_000
+MOST_RUNS = 20_000
 MOST_BYTES = 2**28  # of a file that is read again
 FEW = 0.9  # of a device's newest rows that must be usable for a training to learn what is new
 NEWEST = 4  # such a part of a block
@@ -36,6 +38,7 @@ class Case(msgspec.Struct, frozen=True):
     page: Page
     reader: Reader
     now_ns: int
+    shown: Shown = Shown()  # to the last training
     block_ns: int = 0  # of the champion's reference
 
 
@@ -45,6 +48,7 @@ class Reason(msgspec.Struct, frozen=True):
     why: str = ""
     waits: str = ""
     files: tuple[str, ...] = ()  # to train on, instead of the store
+    since: Mapping[str, int] = {}  # devices of which only what came later is to be learnt
 
 
 NOTHING = Reason()
@@ -62,26 +66,51 @@ def reason(case: Case) -> Reason:
 
 
 def _drift(case: Case) -> Reason:
+    """Of rows once there are enough of since then, and from those alone; of runs at once: failures are rare."""
     standing = [each for each in case.page.ringing if each.version == case.entry.version]
-    if not standing:
-        return NOTHING
+    waits = []
     for each in standing:
-        if each.device == WHOLE or _usable(case, each.device) >= FEW:
+        if each.device == WHOLE:
             return Reason(why=f"drift of {each.device}: {each.detail}")
-    return Reason(waits=f"{standing[0].device} drifts, but its newest rows stand under alarms that nobody judged")
+        known = {of.device: of for of in present(case.config, case.rule.name, case.reader, case.now_ns)}
+        trouble = _unready(case, each, known[each.device]) if each.device in known else "it speaks no more"
+        if not trouble:
+            return _learns_anew(case, each, standing)
+        waits.append(f"{each.device} drifts, but {trouble}")
+    return Reason(waits=waits[0]) if waits else NOTHING
 
 
-def _usable(case: Case, device: str) -> float:
-    """The share of a device's newest rows that a training may take as normal."""
-    known = {each.device: each for each in present(case.config, case.rule.name, case.reader, case.now_ns)}
-    if device not in known:
-        return 0.0
-    end_ns = known[device].last_ns + 1
-    start_ns = end_ns - max(NEWEST, case.block_ns) // NEWEST
-    newest = case.reader.readings(device, start_ns=start_ns, end_ns=end_ns, points=POINTS)
+def _learns_anew(case: Case, found: Ringing, standing: Sequence[Ringing]) -> Reason:
+    why = f"drift of {found.device}: {found.detail}"
+    if not case.rule.after_drift_ns:
+        return Reason(why=why)
+    since = {each.device: each.at_ns for each in standing if each.device != WHOLE}
+    return Reason(why=f"{why}; from {iso(found.at_ns)} on it is learnt anew", since=since)
+
+
+def _unready(case: Case, found: Ringing, device: Device) -> str:
+    """Why what a device shows now cannot be learnt yet; nothing where it can."""
+    end_ns = device.last_ns + 1
+    newest_ns = end_ns - max(NEWEST, case.block_ns) // NEWEST
+    if _usable(case, device.device, newest_ns, end_ns) < FEW:
+        return "its newest rows stand under alarms that nobody judged"
+    need_ns = case.rule.after_drift_ns
+    have_ns = int(_usable(case, device.device, found.at_ns, end_ns) * max(0, end_ns - found.at_ns))
+    if have_ns < need_ns * FEW:
+        return (
+            f"of since then it has {duration_text(have_ns // HOUR_NS * HOUR_NS)} that can be learnt, "
+            f"and {duration_text(need_ns)} are needed"
+        )
+    return ""
+
+
+def _usable(case: Case, device: str, start_ns: int, end_ns: int) -> float:
+    """The share of a stretch of a device that a training may take as normal."""
+    found = case.reader.readings(device, start_ns=start_ns, end_ns=end_ns, points=POINTS)
     alarms = case.reader.alarms(device=device, limit=MOST_ALARMS)
     labels = case.reader.labels(device=device, limit=MOST_LABELS)
-    said = painted(np.array(newest.t_ns), spans(alarms, labels, end_ns=end_ns, history=case.reader.history))
+    t_ns = np.array(found.t_ns, dtype=np.int64)
+    said = painted(t_ns, spans(alarms, labels, end_ns=end_ns, history=case.reader.history))
     return float(np.mean(said == USUAL)) if len(said) else 0.0
 
 
@@ -97,34 +126,36 @@ def _age(case: Case) -> Reason:
 
 
 def _labels(case: Case) -> Reason:
-    facts = case.entry.manifest.facts
-    went_in = set(facts.data.labels)
-    watched = {each.device for each in devices_of(case.config, case.rule.name, case.reader)}
-    runs = case.reader.runs(since_ns=facts.made_at_ns, limit=MOST_RUNS, rows=False)
-    called = set(procedures_of(case.config, case.rule.name, runs))
-    mine = {run.run for run in runs if run.procedure in called}
-    every = case.reader.labels(withdrawn=True, limit=MOST_LABELS)
-    new = sum(
-        (each.device in watched or each.run in mine)
-        and each.at_ns > facts.made_at_ns
-        and not each.withdrawn_by
-        and each.id not in went_in
-        for each in every
-    )
-    gone = sum(bool(each.withdrawn_by) and each.id in went_in for each in every)
-    if new + gone < case.rule.new_labels:
+    """What was said since the last training of what the next one would take, whenever that was, and taken back."""
+    went_in = set(case.entry.manifest.facts.data.labels)
+    said = [each for each in known(case.reader) if word(each) not in case.shown.words]
+    gone = sum(bool(each.withdrawn_by) and each.id in went_in for each in said)
+    start_ns = case.now_ns - case.rule.history_ns
+    new = [each for each in said if not each.withdrawn_by and each.id not in went_in and each.to_ns >= start_ns]
+    if len(new) + gone < case.rule.new_labels:
         return NOTHING
-    return Reason(why=f"{new} labels are new and {gone} were withdrawn since version {case.entry.version} was trained")
+    watched = {each.device for each in devices_of(case.config, case.rule.name, case.reader)}
+    runs = case.reader.runs(since_ns=start_ns, limit=MOST_RUNS, rows=False) if any(each.run for each in new) else []
+    called = set(procedures_of(case.config, case.rule.name, runs))
+    mine = {(run.edge, run.run) for run in runs if run.procedure in called}
+    count = sum(each.device in watched or (each.edge, each.run) in mine for each in new)
+    if count + gone < case.rule.new_labels:
+        return NOTHING
+    return Reason(
+        why=f"{count} labels are new and {gone} were withdrawn since version {case.entry.version} was trained"
+    )
 
 
 def _data(case: Case) -> Reason:
-    """Of a model that was trained on files; what else the store holds of a stretch is told by labels and drift."""
+    """Files that hold something else now; or rows of a time that was learnt from, which came late or were brought."""
     files = [each for each in case.entry.manifest.facts.data.sources if not each.device and not each.procedure]
     changed = [each.name for each in files if _changed(each, case.entry.manifest.facts.made_at_ns)]
-    if not changed:
-        return NOTHING
-    why = f"{changed[0]} is no longer what version {case.entry.version} was trained on"
-    return Reason(why=why, files=tuple(each.name for each in files))
+    if changed:
+        why = f"{changed[0]} is no longer what version {case.entry.version} was trained on"
+        return Reason(why=why, files=tuple(each.name for each in files))
+    devices = devices_of(case.config, case.rule.name, case.reader)
+    late = filled(case.reader, devices, case.shown.held)
+    return Reason(why=f"rows of {late[0]} came since, of a time that was learnt from before") if late else NOTHING
 
 
 def _changed(source: Source, made_ns: int) -> bool:

@@ -4,9 +4,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from models.catalogue.nodes import iso
 from models.registry.folder import CANDIDATE, CHAMPION, Registry
 from models.watching.reference import FILE
 from tests.tocsin.keeping.workshop import DEVICE, EDGE, NAME, Workshop
+from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Page, Trained
 from tocsin.keeping.keeper import Keeper
 from tocsin.model_data import sheets
@@ -15,6 +17,7 @@ from wire.config import DAY_NS, ModelRule
 from wire.messages import Watched
 
 DAYS = 5
+AT_ONCE = {"retrain": ("drift",), "after_drift_ns": 0}
 
 
 class Trainings:
@@ -119,9 +122,18 @@ def test_drift_rings_once_starts_a_training_and_ends_when_all_is_as_before(
     assert (alarm.edge, alarm.device, alarm.model, alarm.version) == (EDGE, DEVICE, NAME, 1)
     assert alarm.stands
     assert alarm.value > alarm.limit
-    assert trainings.begun == [f"drift of {DEVICE}: {alarm.detail}"]
+    assert trainings.begun == []
     shop.lives(12, off=off)
     watcher.turn()
+    assert watcher.diary.page(NAME).waits == (
+        f"{DEVICE} drifts, but of since then it has 12h that can be learnt, and 1d are needed"
+    )
+    shop.lives(12, off=off)
+    watcher.turn()
+    found_ns = watcher.diary.page(NAME).ringing[0].at_ns
+    assert alarm.at_ns == found_ns
+    assert trainings.begun == [f"drift of {DEVICE}: {alarm.detail}; from {iso(found_ns)} on it is learnt anew"]
+    assert watcher.diary.page(NAME).since == {DEVICE: found_ns}
     assert watcher.kept[NAME].startswith(f"{DEVICE} drifts: ")
     worst = watcher.diary.page(NAME).ringing[0]
     assert worst.device == DEVICE
@@ -149,8 +161,10 @@ def test_a_restart_says_nothing_again(shop: Workshop, trainings: Trainings) -> N
 def test_drift_under_an_alarm_that_nobody_judged_waits_for_a_verdict(shop: Workshop, trainings: Trainings) -> None:
     begun_ns = shop.now_ns
     shop.lives(24, off=widths(shop, "flow", 1.0))
-    shop.rings(begun_ns, shop.now_ns)
     watcher = keeper(shop, trainings)
+    watcher.turn()
+    shop.lives(24, off=widths(shop, "flow", 1.0))
+    shop.rings(begun_ns, shop.now_ns)
     watcher.turn()
     assert trainings.begun == []
     assert "nobody judged" in watcher.diary.page(NAME).waits
@@ -159,6 +173,19 @@ def test_drift_under_an_alarm_that_nobody_judged_waits_for_a_verdict(shop: Works
     shop.lives(2, off=widths(shop, "flow", 1.0))
     watcher.turn()
     assert trainings.begun[0].startswith("drift")
+
+
+@pytest.mark.parametrize("shop", [AT_ONCE], indirect=True)
+def test_a_rule_that_waits_for_nothing_is_trained_at_once_on_the_whole_history(
+    shop: Workshop, trainings: Trainings
+) -> None:
+    shop.lives(24, off=widths(shop, "flow", 1.0))
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    (why,) = trainings.begun
+    assert why.startswith(f"drift of {DEVICE}: ")
+    assert "learnt anew" not in why
+    assert watcher.diary.page(NAME).since == {}
 
 
 @pytest.mark.parametrize("shop", [{"retrain": ("age",), "max_age_ns": 2 * DAY_NS}], indirect=True)
@@ -266,6 +293,65 @@ def test_a_candidate_is_judged_and_nothing_else_is_begun_meanwhile(shop: Worksho
     assert trainings.begun == ["a person asked for it"]
 
 
+def is_trained(shop: Workshop) -> None:
+    """As the end of a training writes it down."""
+    start_ns = shop.now_ns - shop.rule.history_ns
+    found = showing.shown(shop.config, NAME, shop.store, start_ns=start_ns, end_ns=shop.now_ns, since={})
+    showing.write(shop.folder / "keeping", NAME, found)
+
+
+@pytest.mark.parametrize("shop", [{"retrain": ("labels",), "new_labels": 2}], indirect=True)
+def test_labels_that_come_late_count_once_whatever_time_they_bear(shop: Workshop, trainings: Trainings) -> None:
+    made_ns = shop.now_ns
+    day = made_ns - DAY_NS, made_ns - DAY_NS // 2
+    shop.says("anomaly", *day, name="l0", at_ns=made_ns - DAY_NS)
+    shop.lives(2)
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    for name in ("l1", "l2"):
+        shop.says("anomaly", *day, name=name, at_ns=made_ns - DAY_NS)
+    shop.lives(2)
+    watcher.turn()
+    assert trainings.begun == ["2 labels are new and 0 were withdrawn since version 1 was trained"]
+    is_trained(shop)
+    shop.lives(2)
+    watcher.turn()
+    assert len(trainings.begun) == 1
+
+
+@pytest.mark.parametrize("shop", [{"retrain": ("labels",), "new_labels": 2}], indirect=True)
+def test_labels_of_a_time_that_is_learnt_from_no_more_do_not_count(shop: Workshop, trainings: Trainings) -> None:
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    old_ns = shop.now_ns - shop.rule.history_ns - DAY_NS
+    for name in ("l1", "l2"):
+        shop.says("anomaly", old_ns, old_ns + DAY_NS // 2, name=name)
+    shop.lives(2)
+    watcher.turn()
+    assert trainings.begun == []
+
+
+@pytest.mark.parametrize("shop", [{"retrain": ("data",), "history_ns": 10 * DAY_NS}], indirect=True)
+def test_rows_that_fill_a_gap_of_what_was_learnt_from_start_one_training(shop: Workshop, trainings: Trainings) -> None:
+    t_ns, values = shop.lives(24)
+    old = t_ns - 8 * DAY_NS
+    shop.brought(DEVICE, old[:10], values[:10])
+    is_trained(shop)
+    shop.lives(2)
+    watcher = keeper(shop, trainings)
+    watcher.turn()
+    assert trainings.begun == []
+    shop.brought(DEVICE, old[10:], values[10:])
+    shop.lives(2)
+    watcher.turn()
+    assert trainings.begun == [f"rows of {DEVICE} came since, of a time that was learnt from before"]
+    is_trained(shop)
+    shop.lives(2)
+    watcher.turn()
+    assert len(trainings.begun) == 1
+
+
+@pytest.mark.parametrize("shop", [AT_ONCE], indirect=True)
 def test_a_champion_that_a_person_took_back_is_not_judged_again(shop: Workshop, trainings: Trainings) -> None:
     shop.trained(*shop.lives(24))
     shop.registry.point(NAME, CHAMPION, 2, who="gate")
@@ -327,6 +413,7 @@ def test_a_candidate_of_a_time_that_is_yet_to_come_is_judged_all_the_same(shop: 
     assert trainings.since_ns == first_ns
 
 
+@pytest.mark.parametrize("shop", [AT_ONCE], indirect=True)
 @pytest.mark.parametrize("gone", [True, False], ids=["gone", "damaged"])
 def test_a_candidate_that_cannot_be_read_keeps_no_other_from_being_trained(
     shop: Workshop, trainings: Trainings, *, gone: bool

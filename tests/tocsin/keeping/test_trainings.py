@@ -16,8 +16,10 @@ from benchmarks.processes import until
 from models.registry.errors import ModelMissingError
 from models.registry.folder import CANDIDATE, CHAMPION, Registry
 from tests.tocsin.keeping.workshop import DEVICE, HOUR_NS, NAME, Workshop
+from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Page
 from tocsin.keeping.process import PREFIX
+from tocsin.keeping.shown import Shown
 from tocsin.keeping.trainings import ASKED, LOUD_S, Trainings
 from tocsin.keeping.work import LOCK
 from wire.messages import ModelChange
@@ -111,9 +113,24 @@ def test_a_model_is_trained_from_the_store_and_its_manifest_says_from_which_rows
     assert source.from_ns is not None
     assert source.to_ns is not None
     assert shop.now_ns - 51 * HOUR_NS < source.from_ns < source.to_ns < shop.now_ns
+    assert showing.read(bench.folder, NAME).words == {"l1", "l0 withdrawn"}
+    assert showing.read(bench.folder, NAME).made_ns == facts.made_at_ns
     assert facts.data.counts["1"] > 0
     assert facts.data.rows == source.rows == sum(facts.data.counts.values())
     assert bench.left() == []
+
+
+def test_of_a_device_that_drifted_only_what_came_since_is_learnt_and_judged_by(bench: Bench) -> None:
+    shop = bench.shop
+    since_ns = shop.now_ns
+    shop.lives(12)
+    bench.page = Page(since={DEVICE: since_ns})
+    page = bench.train()
+    assert page.last is not None
+    (source,) = shop.registry.entry(NAME).manifest.facts.data.sources
+    assert source.from_ns is not None
+    assert since_ns <= source.from_ns < since_ns + HOUR_NS
+    assert page.since == {DEVICE: since_ns}
 
 
 def test_it_works_last_in_line_within_its_memory_and_as_one_thread(bench: Bench) -> None:
@@ -239,6 +256,7 @@ ALONE = """
 import sys, time
 from pathlib import Path
 from models.registry.folder import Registry
+from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Page
 from tocsin.keeping.trainings import Trainings
 from wire.config import Config, ModelRule
@@ -400,6 +418,7 @@ def test_what_was_under_way_when_the_box_ended_is_told_as_lost_and_swept_away(be
     page = bench.over()
     assert page.last is not None
     assert page.last.says.startswith("it was killed")
+    assert showing.read(bench.folder, NAME) == Shown()
     assert page.failures == 1
 
 

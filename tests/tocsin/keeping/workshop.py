@@ -156,10 +156,20 @@ class Workshop:
         self.write(alarm, Alarm(**{each: getattr(alarm, each) for each in alarm.__struct_fields__} | over))
         return alarm
 
-    def says(self, meaning: Meaning, from_ns: int, to_ns: int, *, name: str, alarm: str = "", gone: str = "") -> None:
+    def says(
+        self,
+        meaning: Meaning,
+        from_ns: int,
+        to_ns: int,
+        *,
+        name: str,
+        alarm: str = "",
+        gone: str = "",
+        at_ns: int = 0,
+    ) -> None:
         """A person labels a stretch, or withdraws a label."""
-        origin = Origin(EDGE, "labelled", 0)
-        label = Label(name, origin, EDGE, meaning, from_ns, to_ns, "ana", self.now_ns, device=DEVICE, alarm=alarm)
+        origin, at_ns = Origin(EDGE, "labelled", 0), at_ns or self.now_ns
+        label = Label(name, origin, EDGE, meaning, from_ns, to_ns, "ana", at_ns, device=DEVICE, alarm=alarm)
         if alarm:
             label = msgspec.structs.replace(label, model=NAME, model_version=1)
         self.write(Label(**{f: getattr(label, f) for f in label.__struct_fields__} | {"withdrawn_by": gone}))
