@@ -22,14 +22,14 @@ from tocsin.gating_history import recorded
 from tocsin.model_data import Data, sheets
 from tocsin.model_place import Model, ModelError, stored
 from tocsin.reach import configured
-from tocsin.shelf import tried_out
+from tocsin.shelf import tried_out, usual_of
 
 LEAST_S = 0.01  # of work: less cannot be timed
 
 
 def tried(name: str, version: int, where: Registry) -> None:
     """Load a version and let it speak; raises RegistryError, ModelError."""
-    trouble = tried_out(where.load(name, version))
+    trouble = tried_out(where.load(name, version), usual_of(where, name, version))
     if trouble:
         msg = f"{name}@{version}: {trouble}"
         raise ModelError(msg)

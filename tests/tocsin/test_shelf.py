@@ -1,11 +1,19 @@
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from models.contract import Detector, Job, Scored
+from models.anomaly.mahalanobis import Distance as Head
+from models.contract import Detector, Job, Scored, Task
+from models.fitting.training import train
+from models.recipe import load, shipped
 from models.registry.errors import ModelDamagedError
-from tests.models.made import TRAINED, fitted
+from models.trained import Trained
+from models.watching.reference import NoReferenceError, Reference
+from models.watching.training import of_training
+from tests.models.made import TRAINED, fitted, recorded
 from tests.stream.plant import Distance
 from tocsin.shelf import KEPT, Shelf, tried_out
 
@@ -80,9 +88,11 @@ class Odd(Distance):
         if self._fails:
             msg = "no such leaf"
             raise IndexError(msg)
-        (job,) = jobs
-        none = np.full(len(job.t_ns), np.nan, np.float32)
-        return [Scored(job.state, none, none[:, None], 1.0, np.zeros(len(none), np.bool_))]
+        nothing = [np.full(len(job.t_ns), np.nan, np.float32) for job in jobs]
+        return [
+            Scored(job.state, none, none[:, None], 1.0, np.zeros(len(none), np.bool_))
+            for job, none in zip(jobs, nothing, strict=True)
+        ]
 
 
 @pytest.mark.parametrize(
@@ -97,4 +107,30 @@ def test_a_model_that_fails_or_says_nothing_when_tried_out_is_not_put_to_work(wh
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_every_kind_of_model_speaks_when_tried_out(name: str) -> None:
-    assert tried_out(fitted(name)) == ""
+    model = fitted(name)
+    assert tried_out(model) == ""
+    assert tried_out(model, usual(model)) == ""
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if load(name).task is not Task.ONLINE])
+@pytest.mark.filterwarnings("ignore")  # so few made rows worry some of them
+def test_what_is_learnt_by_any_shipped_recipe_speaks_when_tried_out(name: str) -> None:
+    recipe = load(name)
+    model = train(recipe, recorded(recipe.task), name=name).model
+    assert tried_out(model) == ""
+    assert tried_out(model, usual(model)) == ""
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_model_that_says_the_same_of_everything_is_not_put_to_work(*, known: bool) -> None:
+    model = fitted("mahalanobis")
+    assert isinstance(model.head, Head)
+    deaf = replace(model, head=replace(model.head, whiten=0.0 * model.head.whiten))
+    why = tried_out(deaf, usual(model) if known else None)
+    assert why == "it says 0.00 of every row, whatever the row holds"
+
+
+def usual(model: Trained) -> Reference | None:
+    with suppress(NoReferenceError):
+        return of_training(model, recorded(model.task))
+    return None
