@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from wire.messages import Label, Run
+from wire.messages import Label, Run, Step
 
 TESTED = ("pass", "fail")
+End = Callable[[Run], str]  # "pass" or "fail", "" where it is not known
 NEARLY_ALL = 0.9  # of the stops of a version: what is missing can move a share by a tenth of them at most
 
 
@@ -37,13 +38,44 @@ def judged(runs: Iterable[Run], labels: Iterable[Label]) -> Sequence[tuple[Run, 
     all of a procedure, those that were stopped among them.
     """
     said = newest(labels)
+    found = ended(runs, lambda run: label.meaning if (label := said.get((run.edge, run.run))) else "")
+    return [(run, said[run.edge, run.run]) for run in found]
+
+
+def ended(runs: Iterable[Run], end: End) -> list[Run]:
+    """Runs whose end may be counted, in the state that it says and with what they stand for."""
     every = [run for run in runs if run.state != "running"]
-    stops = known_stops(every, lambda run: (run.edge, run.run) in said)
+    stops = known_stops(every, lambda run: bool(end(run)))
     return [
-        (_standing(run, label, stops.get(called_by(run))), label)
+        _standing(run, said, stops.get(called_by(run)))
         for run in every
-        if (label := said.get((run.edge, run.run))) is not None and counts(run, stops)
+        if (said := end(run)) and (not run.stopped_at or called_by(run) in stops)
     ]
+
+
+def ends(labels: Iterable[Label]) -> End:
+    """How a run ended by the newest of its labels that stands; where none is known by what its bench said.
+
+    Not so where a label was withdrawn, nor where the bench only did as it was told. `labels`: also withdrawn ones.
+    """
+    every = list(labels)
+    said, gone = newest(every), {(label.edge, label.run) for label in every if label.withdrawn_by}
+
+    def end(run: Run) -> str:
+        key = run.edge, run.run
+        if run.state == "running":
+            return ""
+        if key in said:
+            return said[key].meaning
+        return "" if key in gone or run.state not in TESTED or (run.stopped_at and followed(run)) else run.state
+
+    return end
+
+
+def followed(run: Run) -> bool:
+    """Whether a bench that was told to stop did, instead of going on to the end."""
+    last = max((step for step in run.steps if step.ended_ns), key=lambda step: step.ended_ns, default=Step(""))
+    return run.state not in TESTED or last.name == run.stopped_at
 
 
 def newest(labels: Iterable[Label]) -> dict[tuple[str, str], Label]:
@@ -67,16 +99,11 @@ def known_stops(runs: Iterable[Run], known: Callable[[Run], bool]) -> Mapping[tu
     return found
 
 
-def counts(run: Run, stops: Mapping[tuple[str, int], Stops]) -> bool:
-    """Whether the end of a run may be counted: any but that of a stop of which others are not known."""
-    return not run.stopped_at or called_by(run) in stops
-
-
 def called_by(run: Run) -> tuple[str, int]:
     """The model and version that called a run last."""
     return run.model, run.model_version
 
 
-def _standing(run: Run, label: Label, stops: Stops | None) -> Run:
+def _standing(run: Run, end: str, stops: Stops | None) -> Run:
     weight = run.weight if run.weight == 1.0 or stops is None else stops.weight(run)
-    return msgspec.structs.replace(run, state=label.meaning, weight=weight)
+    return msgspec.structs.replace(run, state=end, weight=weight)

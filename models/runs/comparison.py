@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 import numpy as np
 
-from models.catalogue.outcomes import TESTED, called_by
-from models.runs.savings import LEVEL, Amount, Rate, cost, ends, rate
+from models.catalogue.outcomes import TESTED, called_by, ends
+from models.runs.savings import LEVEL, Amount, Rate, cost, rate
 from wire.config import Costs
 from wire.messages import Candidate, Label, Run
 

@@ -15,20 +15,19 @@ counted together.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
 from scipy.special import betaincinv, betaln, gammaln
 
-from models.catalogue.outcomes import TESTED, called_by, known_stops, newest
+from models.catalogue.outcomes import TESTED, End, called_by, ends, followed, known_stops
 from models.catalogue.outcomes import Stops as Known
 from wire.config import Costs
-from wire.messages import Label, Run, Step
+from wire.messages import Label, Run
 
 LEVEL = 0.95  # of every interval here
 _HOUR_S = 3600.0
-Ended = Callable[[Run], str]  # "pass", "fail" or "", by what was found out
 _Version = tuple[str, int]
 
 
@@ -125,52 +124,36 @@ class _Whole(msgspec.Struct, frozen=True):
     """What is known of all versions of a procedure."""
 
     costs: Costs
-    end: Ended
+    end: End
     first_ns: int | None  # when the first run began that was stopped
     known: Mapping[_Version, Known]
-
-
-def ends(labels: Iterable[Label]) -> Ended:
-    """By the newest label that stands; where none is known, by the bench, unless it only did as it was told."""
-    every = list(labels)
-    said, gone = newest(every), {(label.edge, label.run) for label in every if label.withdrawn_by}
-
-    def end(run: Run) -> str:
-        key = run.edge, run.run
-        if run.state == "running":
-            return ""
-        if key in said:
-            return said[key].meaning
-        return "" if key in gone or run.state not in TESTED or (run.stopped_at and _followed(run)) else run.state
-
-    return end
 
 
 def _of_version(version: _Version, runs: Sequence[Run], of: _Whole) -> Stops:
     end, costs, known = of.end, of.costs, of.known.get(version)
     told = [run for run in runs if run.stopped_at and run.state != "running"]
-    followed = [run for run in told if _followed(run)]
+    obeyed = [run for run in told if followed(run)]
     looked_at = [run for run in told if end(run)]
     tested = [run for run in runs if not run.stopped_at and run.state in TESTED and end(run)]
     would = [run for run in tested if run.would_stop_at]
     stops = would if known is None else [*would, *looked_at]
     wrong = rate(sum(end(run) == "pass" for run in stops), len(stops))
-    told_wrong = _wrong(followed, wrong, end) if followed else None
+    told_wrong = _wrong(obeyed, wrong, end) if obeyed else None
     control = [run for run in tested if run.control]
     shadow = [run for run in tested if not run.control and (of.first_ns is None or run.ended_ns < of.first_ns)]
     called = [*control, *shadow] if known is None else _until(known, [*tested, *looked_at], control)
     good = [run for run in called if end(run) == "pass"]
-    saved_s = sum(run.saved_s or 0.0 for run in followed)
+    saved_s = sum(run.saved_s or 0.0 for run in obeyed)
     would_s = sum(run.saved_s or 0.0 for run in would)
     ways = "shadow" if of.first_ns is None else "control and shadow" if shadow else "control"
     return Stops(
         model=version[0],
         version=version[1],
         called=len(runs),
-        told=len(followed),
-        ignored=len(told) - len(followed),
+        told=len(obeyed),
+        ignored=len(told) - len(obeyed),
         saved_s=saved_s,
-        saved_cost=_saved(saved_s, len(followed), told_wrong, costs) if told_wrong is not None else None,
+        saved_cost=_saved(saved_s, len(obeyed), told_wrong, costs) if told_wrong is not None else None,
         told_wrong=told_wrong,
         looked_at=rate(sum(end(run) == "pass" for run in looked_at), len(looked_at)),
         would=len(would),
@@ -188,7 +171,7 @@ def _until(known: Known, runs: Sequence[Run], control: Sequence[Run]) -> list[Ru
     return [*early, *(run for run in control if run.started_ns > known.until_ns)]
 
 
-def _wrong(stopped: Sequence[Run], wrong: Rate, end: Ended) -> Amount | None:
+def _wrong(stopped: Sequence[Run], wrong: Rate, end: End) -> Amount | None:
     """Good units among those stopped: those that were found, and of the others as many as among would-be stops."""
     ends = [end(run) for run in stopped]
     good, most = ends.count("pass"), len(ends) - ends.count("fail")
@@ -229,12 +212,6 @@ def among(stops: int, wrong: Rate) -> Amount:
     below = np.cumsum(np.exp(ways + betaln(hits + a, stops - hits + b) - betaln(a, b)))
     low, high = (min(stops, int(np.searchsorted(below, share))) for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return Amount(value, min(value, float(low)), max(value, float(high)))
-
-
-def _followed(run: Run) -> bool:
-    """Whether a bench that was told to stop did, instead of going on to the end."""
-    last = max((step for step in run.steps if step.ended_ns), key=lambda step: step.ended_ns, default=Step(""))
-    return run.state not in TESTED or last.name == run.stopped_at
 
 
 def _saved(seconds: float, stops: int, wrong: Amount, costs: Costs) -> Amount:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from models.arrays import F64
+from models.catalogue.outcomes import called_by, ended, ends
 from models.registry.errors import ModelMissingError
 from models.registry.folder import Entry, Registry
 from models.runs.row import row_of
@@ -22,7 +23,8 @@ from wire.messages import Run
 WHOLE = "*"  # an edge as a whole
 MOST_DEVICES = 50  # of a model in one look; of more, the others have their turn in the next one
 MOST_RUNS = 2_000  # looked through for those that ended
-JUDGED_RUNS = 500  # that were tested to the end, for calibration
+JUDGED_RUNS = 500  # that were tested to the end, for calibration, where each counts once
+MOST_RUN_LABELS = 20_000
 MOST_LABELS = MOST_ALARMS = 1_000  # of a device, for how many of its alarms are true
 
 
@@ -33,6 +35,7 @@ class Look(msgspec.Struct, frozen=True):
     device: str
     watch: Watch
     at_ns: int  # the newest row that was looked at
+    from_ns: int  # what came from here on is how it is now, if it drifts
 
 
 def reference_of(entry: Entry, registry: Registry) -> Reference:
@@ -47,6 +50,11 @@ def reference_of(entry: Entry, registry: Registry) -> Reference:
 def devices_of(config: Config, name: str, reader: Reader) -> list[Device]:
     """Those whose rule names the model, by name."""
     return [device for device in reader.devices() if config.device(device.device).model == name]
+
+
+def whole_of(edge: str) -> str:
+    """What the runs of an edge are called among its devices, which no device can be."""
+    return f"{edge}/{WHOLE}"
 
 
 def present(config: Config, name: str, reader: Reader, now_ns: int) -> list[Device]:
@@ -101,7 +109,8 @@ def _device(config: Config, entry: Entry, reference: Reference, reader: Reader, 
         slices=found.slices,
         rate=entry.manifest.recipe.calibration.false_alarm_rate,
     )
-    return Look(device.edge, device.device, together([watch, _verdicts(entry, reader, device.device)]), device.last_ns)
+    watch = together([watch, _verdicts(entry, reader, device.device)])
+    return Look(device.edge, device.device, watch, device.last_ns, device.last_ns)
 
 
 def _verdicts(entry: Entry, reader: Reader, device: str) -> Watch:
@@ -122,15 +131,15 @@ def _runs(config: Config, entry: Entry, reference: Reference, reader: Reader) ->
     procedures = procedures_of(config, entry.name, found)
     edges: dict[str, list[Run]] = {}
     for procedure in procedures:
-        for run in reader.runs(procedure=procedure, limit=MOST_RUNS):
-            if run.state in {"pass", "fail"}:
-                edges.setdefault(run.edge, []).append(run)
+        runs = reader.runs(procedure=procedure, limit=MOST_RUNS)
+        since_ns = min((run.started_ns for run in runs), default=0)
+        for run in ended(runs, ends(reader.labels(since_ns=since_ns, withdrawn=True, limit=MOST_RUN_LABELS))):
+            edges.setdefault(run.edge, []).append(run)
     for edge, runs in edges.items():
         newest = sorted(runs, key=lambda run: run.ended_ns, reverse=True)
-        watch = together(
-            [_measured(entry, reference, newest[: reference.block_rows]), _chances(entry, reference, newest)]
-        )
-        yield Look(edge, WHOLE, watch, newest[0].ended_ns)
+        block = newest[: reference.block_rows]
+        watch = together([_measured(entry, reference, block), _chances(entry, reference, newest)])
+        yield Look(edge, WHOLE, watch, newest[0].ended_ns, min(run.started_ns for run in block))
 
 
 def _measured(entry: Entry, reference: Reference, runs: Sequence[Run]) -> Watch:
@@ -147,12 +156,13 @@ def _measured(entry: Entry, reference: Reference, runs: Sequence[Run]) -> Watch:
 
 
 def _chances(entry: Entry, reference: Reference, newest: Sequence[Run]) -> Watch:
-    """Of runs that this very version called and that were tested to the end."""
-    mine = [run for run in newest if (run.model, run.model_version) == (entry.name, entry.version)]
-    whole = [run for run in mine if not run.stopped_at and run.p_fail is not None][:JUDGED_RUNS]
+    """Of runs that this very version called and whose end is known; where some stand for others, of all of them."""
+    mine = [run for run in newest if called_by(run) == (entry.name, entry.version) and run.p_fail is not None]
+    whole = mine if any(run.weight != 1.0 for run in mine) else mine[:JUDGED_RUNS]
     p_fail = np.array([run.p_fail for run in whole], dtype=np.float64)
     failed = np.array([run.state == "fail" for run in whole], dtype=np.bool_)
-    return reliability(p_fail, failed, fails=reference.fails)
+    weight = np.array([run.weight for run in whole], dtype=np.float64)
+    return reliability(p_fail, failed, fails=reference.fails, weight=weight)
 
 
 def told(watch: Watch, most: int = 3) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,10 +14,12 @@ from models.registry.folder import Registry
 from store.box import DuckStore
 from store.port import Commit
 from tocsin.keeping import portions
-from tocsin.keeping.look import WHOLE, Look, looks, reference_of
+from tocsin.keeping.diary import Page, Ringing
+from tocsin.keeping.look import WHOLE, Look, looks, reference_of, whole_of
+from tocsin.keeping.triggers import Case, reason
 from tocsin.model_data import sheets
 from tocsin.model_training import Wish, make
-from wire.config import Config, Procedure
+from wire.config import Config, ModelRule, Procedure
 from wire.messages import Label, Meaning, Origin, Run
 
 NAME, EDGE = "servo-calls", "edge"
@@ -134,6 +137,31 @@ def test_chances_of_another_version_are_not_held_against_this_one(benches: Bench
     assert not benches.look().watch.stands
 
 
+def test_chances_of_stopped_runs_are_those_of_the_control_runs_that_stand_for_them(benches: Benches) -> None:
+    rng = np.random.default_rng(6)
+    runs = [run(1000 + number, rng) for number in range(300)]
+    surely = [msgspec.structs.replace(each, state="fail", p_fail=0.95) for each in runs[:40]]
+    stops = [msgspec.structs.replace(each, state="aborted", would_stop_at="S1", stopped_at="S1") for each in surely]
+    spared = [msgspec.structs.replace(each, control=True, would_stop_at="S1", weight=10.0) for each in surely[:4]]
+    benches.tested([*runs[40:], *stops[4:], *spared])
+    (z, _) = [each for each in benches.look().watch.findings if each.what == "calibration"]
+    assert "for which the 264 stand that were tested to the end" in z.says
+    assert not z.stands
+    whole = [msgspec.structs.replace(each, state="pass", change=2) for each in spared]
+    benches.tested(whole)
+    assert {each.what for each in benches.look().watch.findings if each.stands} == {"calibration"}
+
+
+def test_a_label_that_was_made_later_says_how_a_run_ended_for_the_watch_too(benches: Benches) -> None:
+    rng = np.random.default_rng(6)
+    runs = [run(1000 + number, rng) for number in range(150)]
+    benches.tested(runs)
+    assert not benches.look().watch.stands
+    for one in [each for each in runs if each.state == "pass"][:60]:
+        benches.says(one, "fail", at=one.ended_ns + 1)
+    assert {each.what for each in benches.look().watch.findings if each.stands} == {"calibration"}
+
+
 def test_a_training_reads_what_the_newest_label_that_stands_says_of_a_run(benches: Benches, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     four = [run(1000 + number, rng) for number in range(4)]
@@ -147,3 +175,34 @@ def test_a_training_reads_what_the_newest_label_that_stands_says_of_a_run(benche
     assert set(found.labels) == {"better", "r1001-fail"}
     table = pd.read_parquet(tmp_path / found.file)
     assert dict(zip(table["run"], table["outcome"], strict=True)) == {"r1000": "fail", "r1001": "fail"}
+
+
+def test_runs_of_after_a_drift_count_together_as_much_as_those_of_before(benches: Benches, tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    every = [run(1000 + number, rng) for number in range(100)]
+    benches.tested(every)
+    for each in every:
+        benches.says(each, "pass", at=each.ended_ns)
+    since = {whole_of(EDGE): every[90].started_ns}
+    (found,) = portions.runs(CONFIG, NAME, benches.store, tmp_path, since_ns=0, since=since)
+    weight = pd.read_parquet(tmp_path / found.file).set_index("run")["weight"]
+    assert weight[[each.run for each in every[:90]]].tolist() == [1.0] * 90
+    assert weight[[each.run for each in every[90:]]].tolist() == [9.0] * 10
+    assert [each.weight for each in portions.evened(every, {whole_of("another"): 0})] == [1.0] * 100
+    alone = portions.evened(every[:50], {whole_of(EDGE): every[49].started_ns})
+    assert [alone[48].weight, alone[49].weight] == [1.0, portions.MOST_WEIGHT]
+
+
+def test_a_column_that_moved_is_learnt_from_the_first_run_on_that_showed_it(benches: Benches) -> None:
+    rng = np.random.default_rng(6)
+    moved = [run(1000 + number, rng, shift=3.0) for number in range(150)]
+    benches.tested(moved)
+    found = benches.look()
+    entry = benches.registry.entry(NAME)
+    ringing = Ringing(found.edge, found.device, entry.version, 0, "torque", found.from_ns)
+    rule = ModelRule(name=NAME, recipe="bench", retrain=("drift",))
+    case = Case(CONFIG, rule, entry, Page(ringing=(ringing,)), benches.store, 10_000 * S)
+    due = reason(case)
+    assert due.since == {whole_of(EDGE): found.from_ns}
+    assert min(each.started_ns for each in moved) < found.from_ns < max(each.started_ns for each in moved)
+    assert due.why.endswith("on runs count as much as all before")
