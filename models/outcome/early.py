@@ -24,7 +24,8 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     A row is a unit, its columns stand in the order of measurement, `STEP/NAME`; named otherwise, they are cut into
     `steps`. Rows of a stretch come from one station. A unit counts as many times as its weight says, but in what is
-    usual, where each that passed counts once. Needs `normalise = { kind = "none" }` and the feature `seen`.
+    usual, where each that passed counts once. The share of passing units that may be stopped is kept on average over
+    trainings, and with `sure` in that share of them. Needs `normalise = { kind = "none" }` and the feature `seen`.
     """
 
     steps: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
@@ -39,6 +40,7 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     shrink: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.3  # of what measurements have in common
     follow: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.7  # share of a station's drift expected of the next unit
     span: Annotated[float, msgspec.Meta(ge=1.0)] = 12.0  # units that a station remembers
+    sure: Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)] | None = None  # of keeping the rate of wrong stops; see above
 
     @property
     def weighs(self) -> bool:
@@ -72,6 +74,7 @@ class Early(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 multiple=calibration.multiple,
                 coverage=calibration.coverage,
                 weight=None if known.weight is None else known.weight[held],
+                sure=self.sure,
             ),
             channels=known.channels,
         )

@@ -1,14 +1,14 @@
 """The early call at work: after each step of a unit, how likely it fails, and what speaks for it."""
 
 from dataclasses import dataclass
-from math import ceil
+from typing import cast
 
 import numpy as np
 from lightgbm import Booster
 
 from models.contract import F64, I64
 from models.head import Settled, Training, shares
-from models.outcome.early_odds import Odds
+from models.outcome.early_odds import Odds, fewest
 from models.outcome.early_view import View
 from models.outcome.stages import said
 
@@ -41,8 +41,9 @@ class EarlyCall:
         if np.isfinite(self.odds.limit):
             return ()
         rate, passed = training.recipe.calibration.false_alarm_rate, int((training.label == 0).sum())
-        need = f"it takes {ceil(1.0 / rate) - 1} that could be held out" if rate > 0 else "no number would do"
-        heavy = "" if training.weight is None else ", and more where some stand for many"
+        sure = cast("float | None", training.recipe.estimator.get("sure"))
+        need = f"it takes {fewest(rate, sure)} that could be held out" if rate > 0 else "no number would do"
+        heavy = ", and more where several are stopped for one reason or some stand for many"
         promise = f"too few to promise that at most {rate:.2%} of such are stopped ({need}{heavy})"
         return (f"{passed} units passed, {promise}: this model tells chances and never says stop",)
 

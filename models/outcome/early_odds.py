@@ -1,6 +1,7 @@
 """From what trees say to chances that come true, an interval of them, and the limit that few passing units pass."""
 
 from dataclasses import dataclass
+from math import ceil, log
 
 import numpy as np
 from scipy.special import expit
@@ -12,6 +13,8 @@ from models.contract import F64, I64, Bools
 FLATTEST = 1e-3  # slope: trees that know nothing say the same of all
 KNOTS = 33  # odds a step for which an interval is kept; between two it lies between theirs
 NEAREST = 40  # held-out units that an interval rests on, at least
+SPELL = 40  # units in a row that may be stopped for one reason, such as a station that drifts
+LEAST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,26 @@ class Odds:
         return np.stack([1.0 - failing, failing, low, high], axis=1)
 
 
-def odds(told: F64, failed: Bools, *, rate: float, multiple: float, coverage: float, weight: F64 | None = None) -> Odds:
+def odds(
+    told: F64,
+    failed: Bools,
+    *,
+    rate: float,
+    multiple: float,
+    coverage: float,
+    weight: F64 | None = None,
+    sure: float | None = None,
+) -> Odds:
     """From what trees said of n held-out units before the first and after each step, n x (steps + 1).
 
-    `weight`: how many units like it each stands for (n; inverse probability, Horvitz and Thompson 1952).
+    The units of a station stand together and in their order. `rate` and `sure`: see `run_limit`. `weight`: how many
+    units like it each stands for (n; inverse probability, Horvitz and Thompson 1952).
     """
     slope, base = _calibrated(told, failed, weight)
     found = slope * told + base
     each = np.ones(len(failed)) if weight is None else weight
     at = [_intervals(column, failed, coverage, each) for column in found.T]
-    limit = run_limit(found[~failed, 1:], rate, each[~failed])
+    limit = run_limit(found[~failed, 1:], rate, each[~failed], sure=sure)
     return Odds(
         slope=slope,
         base=base,
@@ -61,12 +74,13 @@ def odds(told: F64, failed: Bools, *, rate: float, multiple: float, coverage: fl
     )
 
 
-def run_limit(passed: F64, rate: float, weight: F64 | None = None) -> float:
-    """The log odds that a passing unit exceeds after any of its steps with a chance of at most `rate`.
+def run_limit(passed: F64, rate: float, weight: F64 | None = None, *, sure: float | None = None) -> float:
+    """The log odds that passing units exceed after any of their steps with a chance of at most `rate`.
 
-    From n held-out units that passed (n x steps), by the rank of the highest of each (split conformal, Papadopoulos
-    2002): where 1 / (n + 1) is more than the rate, no limit keeps the promise. Each counts as its `weight` (n), and the
-    unit to come, of which that is not known, as the heaviest (Tibshirani 2019): so the limit is rather too high.
+    From n held-out units that passed (n x steps), those of a station together and in their order, by the rank of the
+    highest of each. The chance is kept on average over trainings (split conformal prediction, Papadopoulos 2002), or
+    with `sure`, in that share of them (Vovk 2012). Each unit counts as its `weight` (n), and all of them as so many
+    independent ones as would tell the share as well. Infinite: too few passed.
 
     >>> run_limit(np.array([[0.0, 3.0], [1.0, 0.0], [2.0, 1.0]]), rate=0.3)
     3.0000000000000004
@@ -74,11 +88,43 @@ def run_limit(passed: F64, rate: float, weight: F64 | None = None) -> float:
     inf
     """
     highest = passed.max(axis=1)
-    order = np.argsort(highest, kind="stable")
-    each = np.ones(len(order)) if weight is None else weight[order]
-    reached = np.cumsum(each)
-    rank = int(np.searchsorted(reached, (reached[-1] + each.max()) * (1.0 - rate)))
-    return float(np.nextafter(highest[order[rank]], np.inf)) if rank < len(order) else np.inf
+    order = np.argsort(-highest, kind="stable")
+    each = np.ones(len(order)) if weight is None else weight
+    share = np.concatenate([[0.0], np.cumsum(each[order][:-1]) / each.sum()])  # beyond a limit at the highest, the next
+    count = independent(highest >= highest[order[np.searchsorted(share, rate, side="right") - 1]], each)
+    # The chance to come is distributed as beta(beyond + 1, not beyond), whose mean this is.
+    over, under = share * count + 1.0, np.maximum(count - share * count, LEAST)
+    chance = over / (over + under) if sure is None else beta.ppf(sure, over, under)
+    kept = np.flatnonzero(chance <= rate)
+    return float(np.nextafter(highest[order[kept[-1]]], np.inf)) if len(kept) else np.inf
+
+
+def fewest(rate: float, sure: float | None) -> int:
+    """How many passing units it takes for any limit, were they independent and none of them beyond it.
+
+    >>> fewest(0.02, None), fewest(0.02, 0.9)
+    (49, 114)
+    """
+    return ceil(1.0 / rate) - 1 if sure is None else ceil(log(1.0 - sure) / log(1.0 - rate))
+
+
+def independent(chosen: Bools, weight: F64) -> float:
+    """How many independent units would tell the share of the chosen ones as well as these n, which come in spells.
+
+    From how the share differs between spells of `SPELL` units in a row (linearised variance of a ratio of clusters,
+    Kish 1965), and never more than units of such weights (n) tell.
+
+    >>> round(independent(np.arange(400) % 10 == 0, np.ones(400)), 6)
+    400.0
+    >>> round(independent(np.arange(400) < 40, np.ones(400)), 6)
+    9.0
+    """
+    share = float(weight[chosen].sum() / weight.sum())
+    spell = np.arange(len(chosen)) // SPELL
+    off = np.bincount(spell, weight * (chosen - share))
+    spread = float((off * off).sum()) * len(off) / max(len(off) - 1, 1) / float(weight.sum()) ** 2
+    most = float(weight.sum()) ** 2 / float((weight * weight).sum())
+    return min(most, share * (1.0 - share) / spread) if len(off) > 1 and spread > LEAST else most
 
 
 def _calibrated(told: F64, failed: Bools, weight: F64 | None) -> tuple[float, float]:

@@ -77,12 +77,13 @@ def head(table: Table) -> EarlyCall:
     return found
 
 
-def test_the_limit_of_units_that_stand_for_many_is_that_of_so_many_units_or_a_higher_one() -> None:
+def test_the_limit_of_units_that_stand_for_many_is_nearly_that_of_so_many_units() -> None:
     rng = np.random.default_rng(34)
     passed, weight = rng.normal(size=(500, 3)), rng.integers(1, 5, 500)
     limit = run_limit(passed, 0.05, weight.astype(np.float64))
-    assert run_limit(passed, 0.05) < np.inf
-    assert run_limit(np.repeat(passed, weight, axis=0), 0.05) <= limit < np.sort(passed.max(axis=1))[-5]
+    many = np.repeat(passed.max(axis=1), weight)
+    assert 0.035 < (many >= limit).mean() <= 0.05
+    assert 0.035 < (many >= run_limit(many[:, None], 0.05)).mean() <= 0.05
 
 
 def test_passing_units_are_stopped_as_rarely_as_was_promised_though_most_that_were_called_are_missing() -> None:
@@ -122,6 +123,8 @@ def test_a_chance_counts_units_as_many_times_as_they_stand_for() -> None:
 
 
 def test_of_too_few_passing_units_it_is_said_that_no_one_will_be_stopped() -> None:
-    few = train(recipe("trees = 5, least = 2"), bench(20, 5, bad=0.3)).warnings
-    assert any("never says stop" in warning and "49" in warning for warning in few)
+    few = bench(20, 5, bad=0.3)
+    for sure, need in (("", "49"), (", sure = 0.9", "114")):
+        warnings = train(recipe(f"trees = 5, least = 2{sure}"), few).warnings
+        assert any("never says stop" in warning and f"it takes {need}" in warning for warning in warnings)
     assert not any("never says stop" in warning for warning in train(recipe("trees = 5"), bench(100, 6)).warnings)
