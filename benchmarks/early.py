@@ -5,6 +5,7 @@ import numpy as np
 from scipy.stats import beta
 
 from models.contract import F64, I64, Bools
+from models.outcome.early_odds import independent
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ def left_after(seconds: F64) -> F64:
     return np.asarray(np.cumsum(seconds[:, ::-1], axis=1)[:, ::-1] - seconds)
 
 
-def bounds(count: int, of: int, share: float = 0.95) -> tuple[float, float]:
+def bounds(count: float, of: float, share: float = 0.95) -> tuple[float, float]:
     """Of a share that was counted (Clopper and Pearson 1934).
 
     >>> [round(bound, 3) for bound in bounds(0, 100)]
@@ -51,3 +52,9 @@ def bounds(count: int, of: int, share: float = 0.95) -> tuple[float, float]:
     tail = (1.0 - share) / 2.0
     low = float(beta.ppf(tail, count, of - count + 1)) if count else 0.0
     return low, float(beta.ppf(1.0 - tail, count + 1, of - count)) if count < of else 1.0
+
+
+def spell_bounds(chosen: Bools, share: float = 0.95) -> tuple[float, float]:
+    """The same of units of stations, each station's together and in their order: they are stopped in spells."""
+    of = independent(chosen, np.ones(len(chosen)))
+    return bounds(float(chosen.mean()) * of, of, share)

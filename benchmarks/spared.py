@@ -9,13 +9,10 @@ from itertools import islice
 import msgspec
 import numpy as np
 
-from benchmarks.bench import Tested, recorded
+from benchmarks.bench import Tested, chances, head, recorded
 from benchmarks.report import Figure, figure, table
 from models.contract import F64, Bools
 from models.fitting.training import train
-from models.outcome.early_call import EarlyCall
-from models.outcome.early_view import drifts
-from models.outcome.stages import said
 from models.recipe import Recipe, changed, load
 from models.table import Table
 from models.trained import Trained
@@ -91,17 +88,6 @@ def called(model: Trained, units: Tested, stoppable: Bools) -> Bools:
     raise RuntimeError(msg)
 
 
-def chances(model: Trained, units: Tested, shown: Bools) -> F64:
-    """Log odds of failing before the first and after each step, n x (steps + 1), all at once; `shown` to stations."""
-    call = head(model)
-    z = call.view.scaled(units.rows)
-    seen = np.where(shown[:, None], z, np.nan)
-    drift = drifts(call.view, seen, [np.flatnonzero(units.station == at) for at in np.unique(units.station)])
-    surprise = call.view.surprises(z, drift)
-    steps = range(-1, len(call.view.steps.ends))
-    return call.odds.of(np.stack([said(call.trees, call.view.told(z, drift, surprise, at)) for at in steps], axis=1))
-
-
 def judged(model: Trained, units: Tested) -> Second:
     """What a model says of fresh units that are all tested to the end."""
     found = chances(model, units, np.ones(len(units.rows), dtype=np.bool_))
@@ -113,12 +99,6 @@ def judged(model: Trained, units: Tested) -> Second:
         wrongly=float(stopped[~units.failed].mean()),
         rightly=float(stopped[units.failed].mean()),
     )
-
-
-def head(model: Trained) -> EarlyCall:
-    """Of a model of this kind."""
-    assert isinstance(model.head, EarlyCall)
-    return model.head
 
 
 def part(units: Tested, chosen: Bools) -> Tested:
