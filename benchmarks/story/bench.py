@@ -40,6 +40,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     stops_before: float
     stops_drifted: float
     stops_recovered: float
+    shadow_runs: int  # that a candidate of the keeper was asked about beside the champion, after each step
     champion: int
     refused: str
     champion_after: int
@@ -115,6 +116,7 @@ class _Story:
             stops_before=before.stops,
             stops_drifted=drifted.stops,
             stops_recovered=recovered.stops,
+            shadow_runs=sum(run.candidate is not None and run.candidate.throughout for run in self._runs()),
             champion=champion,
             refused=refused,
             champion_after=hall.champion,

@@ -44,5 +44,6 @@ def of_bench() -> list[Figure]:
         figure("story.bench.false_stops_before", told.stops_before, "share"),
         figure("story.bench.false_stops_drifted", told.stops_drifted, "share"),
         figure("story.bench.false_stops_recovered", told.stops_recovered, "share"),
+        figure("story.bench.shadow_runs", told.shadow_runs, "runs"),
         figure("story.bench.poison_refused", float(bool(told.refused)), "yes"),
     ]

@@ -39,6 +39,7 @@ def test_a_bench_gets_other_parts_and_a_model_that_knows_them_and_no_flipped_out
     told = bench.tell(tmp_path, bench.Plan(fitted=320, before=45, after=30))
     assert 0 < told.drift_found_runs <= 120
     assert told.champion > 1
+    assert told.shadow_runs > 0
     assert told.brier_before < 0.06
     assert told.brier_recovered < told.brier_drifted
     assert told.refused
