@@ -19,7 +19,7 @@ class Ringing(msgspec.Struct, frozen=True):
     version: int
     since_ns: int
     detail: str = ""
-    at_ns: int = 0  # the newest row by which it was found
+    from_ns: int = 0  # what came from here on is how it is now
 
 
 class Noted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -74,7 +74,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True):
     ruling: Ruling | None = None  # what is still to be done of what the gate said
     unsaid: bool = False  # that the last candidate was refused rings as an alarm soon
     tried: Tried | None = None
-    since: Mapping[str, int] = {}  # devices that drifted: rows of before are no more learnt from, nor judged by
+    since: Mapping[str, int] = {}  # when a device, or the runs of an edge, drifted, so that they are learnt anew
     unwatched: str = ""  # why nothing can be watched
     waits: str = ""  # why a training that is due does not start
     turn: int = 0  # looks so far

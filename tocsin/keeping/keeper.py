@@ -139,7 +139,7 @@ class Keeper:
             stood = before is not None and before.version == entry.version
             stands = look.watch.still(stood=stood)
             if stands and (before is None or not stood):
-                ringing[key] = Ringing(*key, entry.version, now_ns, told(look.watch), look.at_ns)
+                ringing[key] = Ringing(*key, entry.version, now_ns, told(look.watch), look.from_ns)
                 self._say(entry, look, stands=True)
             elif before is not None and not stands and look.watch.findings:
                 del ringing[key]
@@ -147,7 +147,7 @@ class Keeper:
             noted.append(note(look, stands=key in ringing))
         for key in self._no_more(rule.name, set(ringing)):
             gone = ringing.pop(key)
-            self._put(entry, Look(*key, Watch(), now_ns), stands=False)
+            self._put(entry, Look(*key, Watch(), now_ns, now_ns), stands=False)
             log.info("%s: model %s watches it no more", gone.device, rule.name)
         return msgspec.structs.replace(
             page,

@@ -1,23 +1,29 @@
 """What the store holds for a model, written into the folder of a job: bounded, whatever the store holds."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
 
 from models.catalogue.outcomes import judged
 from models.catalogue.run_table import run_table
 from store.port import Device, Reader
 from tocsin.keeping.job import Portion, Runs
-from tocsin.keeping.look import devices_of, procedures_of
+from tocsin.keeping.look import devices_of, procedures_of, whole_of
 from tocsin.keeping.spans import spans
 from wire.config import Config
-from wire.messages import NS_PER_S
+from wire.messages import NS_PER_S, Run
 
 PIECES = 24  # of a history that is too long to be taken whole
 PROBE_NS = 600 * NS_PER_S
 MOST_ALARMS = 500  # of a device; rows under older ones count as usual
 MOST_LABELS = 20_000
 MOST_RUNS = 20_000
+MOST_WEIGHT = 20.0  # of a run of after a drift, beside those of before
+NEVER_NS = 2**63 - 1
+NOT_SINCE: Mapping[str, int] = MappingProxyType({})
 BYTES_A_VALUE = 200  # that a training needs in all: its rows, their features, what it fits
 
 
@@ -38,7 +44,7 @@ def portions(
 ) -> tuple[Portion, ...]:
     """Of each device that the model watches; as many rows as fit into the memory, in pieces all over its history.
 
-    `since`: from when on, of devices that were others before.
+    `since`: from when on only, of devices that drifted then.
     """
     devices = [device for device in devices_of(config, name, reader) if device.last_ns >= start_ns]
     values = memory // BYTES_A_VALUE // max(1, len(devices))
@@ -59,10 +65,13 @@ def portions(
     return tuple(found)
 
 
-def runs(config: Config, name: str, reader: Reader, folder: Path, *, since_ns: int) -> tuple[Runs, ...]:
+def runs(
+    config: Config, name: str, reader: Reader, folder: Path, *, since_ns: int, since: Mapping[str, int] = NOT_SINCE
+) -> tuple[Runs, ...]:
     """Of each procedure whose runs the model calls; how a run ended is what the newest label that stands says.
 
     A run without a label was stopped on advice, which knows its end from the model alone, or its label was withdrawn.
+    `since`: from when on the runs of an edge that drifted count together as much as those of before.
     """
     known = reader.runs(since_ns=since_ns, limit=MOST_RUNS, rows=False)
     labels = reader.labels(since_ns=since_ns, limit=MOST_LABELS)
@@ -71,9 +80,21 @@ def runs(config: Config, name: str, reader: Reader, folder: Path, *, since_ns: i
         rows = judged(reader.runs(procedure=procedure, since_ns=since_ns, limit=MOST_RUNS), labels)
         if rows:
             file = f"runs-{at}.parquet"
-            run_table([run for run, _ in rows]).to_parquet(folder / file)
+            run_table(evened([run for run, _ in rows], since)).to_parquet(folder / file)
             found.append(Runs(procedure, file, tuple(label.id for _, label in rows)))
     return tuple(found)
+
+
+def evened(runs: Sequence[Run], since: Mapping[str, int]) -> Sequence[Run]:
+    """Runs of after a drift weigh together as much as those of before, each MOST_WEIGHT times as much at most."""
+    after = [run.started_ns >= since.get(whole_of(run.edge), NEVER_NS) for run in runs]
+    new = sum(run.weight for run, late in zip(runs, after, strict=True) if late)
+    old = sum(run.weight for run in runs) - new
+    times = min(MOST_WEIGHT, max(1.0, old / new)) if new else 1.0
+    return [
+        msgspec.structs.replace(run, weight=run.weight * times) if late else run
+        for run, late in zip(runs, after, strict=True)
+    ]
 
 
 def pieces(reader: Reader, device: Device, start_ns: int, end_ns: int, *, most: int) -> list[tuple[int, int]]:

@@ -154,7 +154,8 @@ class Trainings:
             since=since,
         )
         since_ns = job.since_ns if job.kind == "judge" else start_ns
-        runs = portions.runs(self._config, job.name, reader, folder, since_ns=since_ns)
+        weighed = since if job.kind == "train" else {}
+        runs = portions.runs(self._config, job.name, reader, folder, since_ns=since_ns, since=weighed)
         return msgspec.structs.replace(job, portions=rows, runs=runs)
 
     def _ended(self, rule: ModelRule, page: Page, now_ns: int, result: Result, *, why: str) -> Page:

@@ -12,9 +12,9 @@ from models.reading.errors import ReadingError
 from models.reading.packed import unpacked
 from models.registry.folder import Entry
 from models.registry.manifest import Source
-from store.port import Device, Reader
+from store.port import Reader
 from tocsin.keeping.diary import Page, Ringing
-from tocsin.keeping.look import WHOLE, devices_of, present, procedures_of
+from tocsin.keeping.look import WHOLE, devices_of, present, procedures_of, whole_of
 from tocsin.keeping.shown import Shown, filled, known, word
 from tocsin.keeping.spans import USUAL, painted, spans
 from wire.config import HOUR_NS, Config, ModelRule
@@ -48,7 +48,7 @@ class Reason(msgspec.Struct, frozen=True):
     why: str = ""
     waits: str = ""
     files: tuple[str, ...] = ()  # to train on, instead of the store
-    since: Mapping[str, int] = {}  # devices of which only what came later is to be learnt
+    since: Mapping[str, int] = {}  # by device, or `whole_of` an edge: when it drifted
 
 
 NOTHING = Reason()
@@ -70,10 +70,7 @@ def _drift(case: Case) -> Reason:
     standing = [each for each in case.page.ringing if each.version == case.entry.version]
     waits = []
     for each in standing:
-        if each.device == WHOLE:
-            return Reason(why=f"drift of {each.device}: {each.detail}")
-        known = {of.device: of for of in present(case.config, case.rule.name, case.reader, case.now_ns)}
-        trouble = _unready(case, each, known[each.device]) if each.device in known else "it speaks no more"
+        trouble = "" if each.device == WHOLE else _unready(case, each)
         if not trouble:
             return _learns_anew(case, each, standing)
         waits.append(f"{each.device} drifts, but {trouble}")
@@ -84,18 +81,21 @@ def _learns_anew(case: Case, found: Ringing, standing: Sequence[Ringing]) -> Rea
     why = f"drift of {found.device}: {found.detail}"
     if not case.rule.after_drift_ns:
         return Reason(why=why)
-    since = {each.device: each.at_ns for each in standing if each.device != WHOLE}
-    return Reason(why=f"{why}; from {iso(found.at_ns)} on it is learnt anew", since=since)
+    since = {whole_of(each.edge) if each.device == WHOLE else each.device: each.from_ns for each in standing}
+    how = "runs count as much as all before" if found.device == WHOLE else "it is learnt anew"
+    return Reason(why=f"{why}; from {iso(found.from_ns)} on {how}", since=since)
 
 
-def _unready(case: Case, found: Ringing, device: Device) -> str:
+def _unready(case: Case, found: Ringing) -> str:
     """Why what a device shows now cannot be learnt yet; nothing where it can."""
-    end_ns = device.last_ns + 1
+    known = {each.device: each for each in present(case.config, case.rule.name, case.reader, case.now_ns)}
+    if found.device not in known:
+        return "nothing comes of it any more"
+    end_ns, need_ns = known[found.device].last_ns + 1, case.rule.after_drift_ns
     newest_ns = end_ns - max(NEWEST, case.block_ns) // NEWEST
-    if _usable(case, device.device, newest_ns, end_ns) < FEW:
+    if _usable(case, found.device, newest_ns, end_ns) < FEW:
         return "its newest rows stand under alarms that nobody judged"
-    need_ns = case.rule.after_drift_ns
-    have_ns = int(_usable(case, device.device, found.at_ns, end_ns) * max(0, end_ns - found.at_ns))
+    have_ns = int(_usable(case, found.device, found.from_ns, end_ns) * max(0, end_ns - found.from_ns))
     if have_ns < need_ns * FEW:
         return (
             f"of since then it has {duration_text(have_ns // HOUR_NS * HOUR_NS)} that can be learnt, "

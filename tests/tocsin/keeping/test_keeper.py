@@ -130,7 +130,7 @@ def test_drift_rings_once_starts_a_training_and_ends_when_all_is_as_before(
     )
     shop.lives(12, off=off)
     watcher.turn()
-    found_ns = watcher.diary.page(NAME).ringing[0].at_ns
+    found_ns = watcher.diary.page(NAME).ringing[0].from_ns
     assert alarm.at_ns == found_ns
     assert trainings.begun == [f"drift of {DEVICE}: {alarm.detail}; from {iso(found_ns)} on it is learnt anew"]
     assert watcher.diary.page(NAME).since == {DEVICE: found_ns}
