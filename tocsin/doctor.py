@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from edge.sources.usb_ports import comports, path_of
 from store.accounts import problems as unbalanced
 from store.box import DuckStore
 from store.port import Accounts
+from tocsin.bench_doctor import of_box, of_reader
 from tocsin.check import checked
 from tocsin.client import BoxError, Client
 from tocsin.finding import Finding, bad, good
@@ -135,12 +137,14 @@ def _running(loaded: Loaded, box: Client) -> Iterator[Finding]:
         yield Finding("source", failed, f"{source['source']} is {source['state']}. {source['detail']}".strip())
     accounts = [msgspec.convert(a, Accounts) for a in cast("list[object]", box.get("accounts"))]
     yield from _balance(accounts, unbalanced(accounts))
+    yield from of_box(box, loaded.config, time.time_ns())
 
 
 def _stopped(loaded: Loaded, store: DuckStore) -> Iterator[Finding]:
     yield good("box", "stopped")
     accounts = store.accounts()
     yield from _balance(accounts, unbalanced(accounts, store.counted()))
+    yield from of_reader(store, loaded.config, time.time_ns())
     if not log_path(loaded).exists():  # opening it would make a new one, and an examination changes nothing
         yield bad("log", f"there is no {log_path(loaded)}, and the store was written from one: was it moved away?")
         return

@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 
 from bus.address import parse
 from bus.lag import GroupLag
@@ -11,7 +12,14 @@ from store.archive.audit import audit
 from store.archive.errors import ArchiveError
 from store.archive.place import place
 from store.influx.address import is_influx
+from store.influx.address import parse as influx_address
+from store.influx.client import InfluxClient
+from store.influx.errors import InfluxError
+from store.influx.reading.book import Book
+from store.influx.reading.reader import FleetReader
 from store.influx.setup import store_check
+from store.port import StoreAwayError
+from tocsin.bench_doctor import of_reader
 from tocsin.export import archive_root
 from tocsin.finding import Finding, bad, good
 from wire.ports import BusError
@@ -44,6 +52,8 @@ def _bus(loaded: Loaded) -> Iterator[Finding]:
         lag = GroupLag(address)
         for group, names in READERS.items():
             yield _reader(lag, group, names)
+        if loaded.config.models:
+            yield _keeper(lag, [rule.name for rule in loaded.config.models])
     except BusError as error:
         yield bad("Kafka", str(error))
 
@@ -57,6 +67,23 @@ def _reader(lag: GroupLag, group: str, names: tuple[str, ...]) -> Finding:
     return bad(role, f"{said}: add workers, or look at their /readyz") if behind > BEHIND else good(role, said)
 
 
+def _keeper(lag: GroupLag, models: Sequence[str]) -> Finding:
+    """Who keeps the models that the config names in [[models]]."""
+    members = lag.members("tocsin-keep")
+    if not members:
+        return bad("keep", f"nobody keeps {', '.join(models)}, as [[models]] asks: start `tocsin keep`")
+    return good("keep", f"{members} at work, {'one' if members > 1 else 'it'} keeps {', '.join(models)}")
+
+
+def _benches(loaded: Loaded) -> Iterator[Finding]:
+    with InfluxClient(influx_address(loaded.config.store, os.environ)) as client:
+        reader = FleetReader(client, book=Book, site=loaded.config.site)
+        try:
+            yield from of_reader(reader, loaded.config, time.time_ns())
+        except (StoreAwayError, InfluxError) as error:
+            yield bad("test benches", f"{error}: what runs there are cannot be asked")
+
+
 def _store(loaded: Loaded) -> Iterator[Finding]:
     url = loaded.config.store
     if not is_influx(url):
@@ -66,6 +93,7 @@ def _store(loaded: Loaded) -> Iterator[Finding]:
     yield from (bad("store", sentence) for sentence in wrong)
     if not wrong:
         yield good("store", f"{url.partition('?')[0]} answers")
+        yield from _benches(loaded)
 
 
 def _archive(loaded: Loaded) -> Iterator[Finding]:

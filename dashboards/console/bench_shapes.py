@@ -186,6 +186,18 @@ class ProcedureOut(StopsOut):
     comparison: ComparisonOut | None = Field(description="with the candidate; null where none is tried")
 
 
+class StationOut(BaseModel):
+    """A station of test benches."""
+
+    edge: str
+    station: str
+    source: str = Field(description="that its newest run came by")
+    procedure: str = Field(description="of its newest run")
+    heard_ns: int = Field(description="when the last was said of a run there")
+    heard: str
+    running: list[str] = Field(description="runs that go on there, newest start first")
+
+
 class SwitchIn(BaseModel):
     """Whether benches are told, and who says so."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from dashboards.console.kept import Kept
+from dashboards.console.stations import words
 from models.runs.comparison import Comparison, compared
 from models.runs.savings import Savings, savings
 from store.port import Reader
@@ -97,8 +98,7 @@ def standings(reader: Reader, rule_of: Callable[[str], Procedure]) -> Sequence[S
     for run in reader.runs(limit=MOST, rows=False):
         if run.procedure:
             by_name.setdefault(run.procedure, []).append(run)
-    last = {name: max(some, key=lambda run: run.changed_ns) for name, some in by_name.items()}
-    said = reader.newest(list(last.values()))
+    said = words(reader, by_name)
     labels: dict[tuple[str, str], list[Label]] = {}
     for label in reader.labels(withdrawn=True, limit=MOST_LABELS) if by_name else ():
         if label.run:
@@ -108,7 +108,7 @@ def standings(reader: Reader, rule_of: Callable[[str], Procedure]) -> Sequence[S
             name,
             some,
             rule_of(name),
-            said.get((last[name].edge, last[name].run)),
+            said.get(name),
             [label for run in some for label in labels.get((run.edge, run.run), ())],
         )
         for name, some in sorted(by_name.items())

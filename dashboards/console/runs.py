@@ -3,12 +3,14 @@
 import hashlib
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Query
 
 from dashboards.console.bench_shapes import (
     ProcedureOut,
     RunOut,
     RunWholeOut,
+    StationOut,
     SwitchIn,
     SwitchOut,
     run_out,
@@ -16,9 +18,11 @@ from dashboards.console.bench_shapes import (
 )
 from dashboards.console.desk import Desk
 from dashboards.console.measurements import measurements
+from dashboards.console.moments import iso
 from dashboards.console.problem import Problem
 from dashboards.console.procedures import Standing
 from dashboards.console.savings_shapes import comparison_out, stops_out
+from dashboards.console.stations import Station, stations
 from dashboards.console.when import moment
 from store.port import Reader
 from wire.messages import Action, Role, Run, Verb
@@ -62,6 +66,11 @@ def router(desk: Desk) -> APIRouter:
         )
         return [run_out(run) for run in found]
 
+    @routes.get("/stations")
+    def all_stations() -> list[StationOut]:
+        """Stations of test benches: when each was last heard of, and which runs go on there."""
+        return [station_out(one) for one in stations(desk.reader)]
+
     # A name may hold slashes; POST /runs/… has its own places.
     @routes.get("/runs/{run:path}")
     def one(run: str, edge: str = "") -> RunWholeOut:
@@ -85,6 +94,11 @@ def router(desk: Desk) -> APIRouter:
         return done
 
     return routes
+
+
+def station_out(of: Station) -> StationOut:
+    """A station as JSON."""
+    return StationOut(**msgspec.structs.asdict(of), heard=iso(of.heard_ns))
 
 
 def switch(desk: Desk, procedure: str, *, on: bool, who: str, why: str = "") -> SwitchOut:

@@ -39,6 +39,15 @@ def test_the_runs_that_go_on_and_all_procedures_are_each_asked_about_once_howeve
     assert [one.needed for one in found if one.name == "p7"] == [187]
 
 
+def test_a_run_that_has_only_just_begun_hides_no_word_on_the_one_before() -> None:
+    plant = Plant()
+    for one in (over("r1", "pass"), run("r2", number=1)):
+        plant.tested[one.edge, one.run] = one
+    plant.advised = [advice("r1", "S40", 40, mode="on", model="eol", model_version=3)]
+    (found,) = standings(plant, lambda name: Procedure(match=name))
+    assert (found.mode, found.model) == ("on", ("eol", 3))
+
+
 def test_the_page_says_of_which_version_it_tells_what_was_saved_and_what_people_found_out_of_stopped_units() -> None:
     plant = Plant()
     new = [over(f"n{n}", "pass", number=n, model_version=2, control=True) for n in range(3)]

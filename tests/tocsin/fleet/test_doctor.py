@@ -33,9 +33,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx]:
         yield server
 
 
-def write(folder: Path, *, bus: str, store: str) -> Path:
+def write(folder: Path, *, bus: str, store: str, more: str = QUIET) -> Path:
     path = folder / "tocsin.toml"
-    path.write_text(f'bus = "kafka://{bus}"\nstore = "{store}"\n{QUIET}')
+    path.write_text(f'bus = "kafka://{bus}"\nstore = "{store}"\n{more}')
     return path
 
 
@@ -74,6 +74,9 @@ def test_a_fleet_is_followed_from_nothing_to_health(
     assert examined(config) == {
         role: f"nobody is at work and 0 records wait: start `tocsin {role}`" for role in ("stream", "sink", "archive")
     }
+    kept = f'{QUIET}\n[[models]]\nname = "pump"\nrecipe = "skab"\n'
+    found = examined(write(tmp_path, bus=broker.address, store=store.url("plant"), more=kept))
+    assert found["keep"] == "nobody keeps pump, as [[models]] asks: start `tocsin keep`"
     assert "nowhere" in examined(write(tmp_path, bus=broker.address, store=store.url("nowhere")))["store"]
 
     admin = AdminClient({"bootstrap.servers": broker.address})
