@@ -84,6 +84,7 @@ def _new(name: str, run: RunRecord, ledger: Ledger) -> RunRecord:
     run.heard_ns = ledger.edge_clock_ns
     ledger.floor.new_run(name, run)
     _make_room(name, ledger)
+    ledger.tell(ledger.edge_clock_ns)  # of a run that is forgotten nothing could be told
     ledger.floor.forget()
     return run
 

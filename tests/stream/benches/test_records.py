@@ -50,6 +50,20 @@ def test_of_more_open_runs_than_are_kept_the_one_longest_unheard_is_given_up() -
     ]
 
 
+def test_a_run_that_is_given_up_and_forgotten_at_once_is_told_to_be_broken_off() -> None:
+    hall = _hall()
+    for number in range(MOST_OPEN):
+        hall.start(f"left{number}", station=f"s{number}")
+    for number in range(MOST_OVER + 1):
+        hall.whole(f"r{number}")
+    for name in ("one", "two"):
+        hall.start(name, station=name)
+    told = {run.run: run.state for run in hall.runs()}
+    remembered = {name for name, run in hall.state.benches["hall"].runs.items() if not run.over}
+    assert {name for name, state in told.items() if state == "running"} == remembered
+    assert (told["left1"], "left1" in hall.state.benches["hall"].runs) == ("broken-off", False)
+
+
 def test_of_more_ended_runs_than_are_kept_the_one_longest_unheard_is_forgotten() -> None:
     hall = _hall()
     for number in range(MOST_OVER + 2):
