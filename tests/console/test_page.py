@@ -11,8 +11,9 @@ from dashboards.console.server import Console
 from models.registry.folder import Registry
 from tests.console.fakes import ORIGIN, Answering, Plant, account, small_plant, wall_ns
 from tests.console.registry import stored
+from tests.store.benches import over
 from wire.config import Channel, DeviceRule, Limits
-from wire.messages import NS_PER_S, AlarmState, DeadLetter, Gap, Health, Priority, Verb
+from wire.messages import NS_PER_S, AlarmState, Candidate, DeadLetter, Gap, Health, Priority, Verb
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = (
@@ -251,6 +252,17 @@ def test_without_a_model_the_page_says_how_one_is_made(screen: Screen) -> None:
     expect(page.locator(".blank")).to_contain_text("No model yet")
     expect(page.locator(".blank")).to_contain_text("tocsin train")
     expect(screen.open("/models/pump/1").locator(".blank")).to_contain_text("has no model 'pump'")
+
+
+def test_a_candidate_that_runs_are_called_with_leads_to_what_both_would_have_stopped(
+    screen: Screen, folder: Path
+) -> None:
+    stored(folder, "eol", "eol")
+    tried = Candidate(2, 0.5, throughout=True)
+    screen.plant.tested["edge", "r1"] = over("r1", "pass", model="eol", model_version=1, candidate=tried)
+    page = screen.open("/models")
+    page.get_by_role("link", name="what both would have stopped").click()
+    expect(page.locator(".procedure")).to_contain_text("version 2 beside the champion")
 
 
 def test_models_are_listed_with_what_is_in_use_and_open_their_cards(screen: Screen, folder: Path) -> None:

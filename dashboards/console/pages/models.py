@@ -1,6 +1,7 @@
 """Stored models and their cards; read only, for they are made and promoted by commands."""
 
 import re
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import markdown2  # type: ignore[import-untyped]  # ships none
@@ -14,6 +15,7 @@ from dashboards.console.pages.markup import icon, join, moment, number, table
 from dashboards.console.shelf import Standing, standing, standings
 from models.registry.errors import RegistryError
 from models.registry.folder import CARD, Entry, Registry
+from store.port import StoreAwayError
 
 MOST_CARD = 200_000  # characters; a longer one is only linked to
 FIGURES = 3
@@ -25,6 +27,7 @@ _NONE = Markup(
     '<div class="blank">{}<h2>No model yet</h2><p>Machines are watched by the self-learning detector until one is'
     " trained: <code>tocsin train RECIPE --data FILES --name NAME</code></p></div>"
 )
+_BESIDE = Markup('<br><a href="/runs?procedure={}">what both would have stopped →</a>')
 _LOST = Markup('<div class="blank">{}<h2>{}</h2><p><a href="/models">See all models →</a></p></div>')
 
 
@@ -33,15 +36,15 @@ def path(name: str, version: int | str) -> str:
     return f"/models/{quote(name, safe='')}/{version}"
 
 
-def listed(found: list[Standing]) -> Markup:
-    """All models, a row each."""
+def listed(found: list[Standing], called: Mapping[str, str]) -> Markup:
+    """All models, a row each; `called`: procedures whose runs a candidate is asked about live, by model."""
     if not found:
         return _NONE.format(icon("model"))
     head = ("Model", "Question", "In use", "Candidate", "Trained", "Rows", "Figures", "")
-    return table(head, map(_row, found), "")
+    return table(head, [_row(each, called.get(each.name, "")) for each in found], "")
 
 
-def _row(of: Standing) -> tuple[object, ...]:
+def _row(of: Standing, procedure: str) -> tuple[object, ...]:
     if of.entry is None:
         odd = Markup('<span class="state odd">{}cannot be read</span><br>{}').format(icon("warn"), of.trouble)
         return of.name, "", of.champion or "", of.candidate or "", "", "", "", odd
@@ -53,12 +56,20 @@ def _row(of: Standing) -> tuple[object, ...]:
         name,
         TASKS.get(manifest.task.value, manifest.task.value),
         _linked(manifest.name, of.champion),
-        _linked(manifest.name, of.candidate),
+        _linked(manifest.name, of.candidate) + (_BESIDE.format(quote(procedure, safe="")) if procedure else ""),
         moment(facts.made_at_ns),
         f"{facts.data.rows:,}",
         ", ".join(figures[:FIGURES]),
         _not_at_work(of.trouble) if of.trouble else odd if facts.warnings else "",
     )
+
+
+def compared_live(desk: Desk) -> Mapping[str, str]:
+    """Procedures whose runs a candidate is asked about beside the champion, by model; blocking."""
+    try:
+        return {of.comparison.model: of.name for of in desk.procedures.all() if of.comparison is not None}
+    except StoreAwayError:
+        return {}
 
 
 def _not_at_work(why: str) -> Markup:
@@ -113,11 +124,13 @@ def register(desk: Desk, hub: Hub) -> None:
             ui.html("Models", sanitize=False, tag="h1")
             try:
                 found = await desk.ask(lambda: standings(desk.models, desk.status().models) if desk.models else [])
+                tried = any(each.candidate not in {None, each.champion} for each in found)
+                called = await desk.ask(lambda: compared_live(desk)) if tried else {}
             except RegistryError as error:
                 ui.html(_LOST.format(icon("warn"), str(error)), sanitize=False)
                 return
             with ui.element("section").classes("panel"):
-                ui.html(listed(found), sanitize=False)
+                ui.html(listed(found, called), sanitize=False)
 
     @ui.page("/models/{name}/{version}")
     async def one(name: str, version: str) -> None:
