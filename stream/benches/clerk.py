@@ -153,6 +153,7 @@ class Clerk:
             seconds = _seconds(event, run, t_ns)
             if not (run.over and step.ended_ns):
                 run.steps[event.step] = replace(step, ended_ns=t_ns, duration_s=seconds)
+                run.went_on = run.went_on or run.stopped_at not in {"", event.step}
             self._lay(took(event.step, seconds) if seconds is not None else {}, name, run)
         if run.over:
             ledger.change(name)  # what came after the end is told with it

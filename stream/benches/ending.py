@@ -55,11 +55,12 @@ def alarm(run: RunRecord) -> str:
 def _stopped(run: RunRecord) -> bool:
     """Whether it ended because a stop was told: then its outcome is that advice, and proves nothing.
 
-    It is so if it was aborted, or is said to have failed without any further step.
+    It is so if it was aborted, or is said to have failed without any further step: neither one that came later nor, as
+    what comes may be out of order, one of a later time. A clock that was set back makes of no stop an outcome.
     """
     if not run.stopped_at or run.state == "pass":
         return False
-    return run.state == "aborted" or run.ended_last == run.stopped_at
+    return run.state == "aborted" or not run.went_on or run.ended_last == run.stopped_at
 
 
 def _teach(run: RunRecord, t_ns: int, ledger: Ledger) -> None:

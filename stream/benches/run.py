@@ -52,6 +52,7 @@ class RunRecord(msgspec.Struct):
     p_fail: float | None = None
     would_stop_at: str = ""
     stopped_at: str = ""
+    went_on: bool = False  # another step ended after a stop was told, whatever time it bears
     saved_s: float | None = None
     model: str = ""
     model_version: int = 0

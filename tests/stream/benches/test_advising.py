@@ -238,6 +238,18 @@ def test_a_fail_that_was_tested_on_after_a_stop_was_told_counts() -> None:
     assert [label.meaning for label in hall.labels()] == ["fail"]
 
 
+@pytest.mark.parametrize("back_s", [0.0, 3600.0])
+def test_a_clock_that_is_set_back_makes_no_outcome_of_a_stop_that_was_obeyed(back_s: float) -> None:
+    hall = _hall(**ON)
+    hall.start("r1")
+    hall.say(StepEnded("r1", "S1", t_ns=at(hall.second + 1)))
+    hall.say(Measured("r1", "S2", "x", 0.9), StepEnded("r1", "S2", t_ns=at(hall.second + 1 - back_s)))
+    hall.end("r1", "fail")
+    run = hall.runs()[-1]
+    assert (run.stopped_at, hall.labels()) == ("S2", [])
+    assert hall.state.benches["hall"].procedures["axle"].failed == 0
+
+
 def test_the_step_after_a_stop_is_known_by_its_end_not_by_when_it_was_first_heard_of() -> None:
     hall = _hall(**ON)
     hall.start("r1")
