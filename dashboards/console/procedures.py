@@ -1,6 +1,7 @@
 """Procedures as they stand: how their runs ended, what early stops saved, and whether benches are told of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -20,6 +21,13 @@ FRESH_S, PROCEDURES_S = 1.0, 3.0
 NEEDED = 30
 
 
+class Switched(msgspec.Struct, frozen=True):
+    """That a person let benches be told, or no more; what was advised until then says nothing of it."""
+
+    on: bool
+    until_ns: int
+
+
 class Standing(msgspec.Struct, frozen=True):
     """One procedure."""
 
@@ -29,11 +37,15 @@ class Standing(msgspec.Struct, frozen=True):
     saved: Savings
     newest: Advice | None  # on the run that was advised on last
     comparison: Comparison | None  # with a candidate, where one is tried
+    switched: Switched | None = None  # by somebody who asked here
 
     @property
     def mode(self) -> str:
         """Whether benches are told: on, shadow or off."""
-        return (self.newest.mode if self.newest is not None else "") or self.rule.advice or "shadow"
+        newest, switched = self.newest, self.switched
+        if switched is not None and (newest is None or newest.t_ns <= switched.until_ns):
+            return "on" if switched.on else "shadow"
+        return (newest.mode if newest is not None else "") or self.rule.advice or "shadow"
 
     @property
     def needed(self) -> int:
@@ -71,7 +83,8 @@ class Procedures:
 
     def __init__(self, reader: Reader, rule_of: Callable[[str], Procedure]) -> None:
         """Nothing has been looked at yet."""
-        self._standings = Kept(lambda: standings(reader, rule_of), every_s=PROCEDURES_S)
+        self._switched: dict[str, Switched] = {}  # procedures of which runs are stored
+        self._standings = Kept(lambda: standings(reader, rule_of, self._switched), every_s=PROCEDURES_S)
         self._live = Kept(lambda: live(reader), every_s=FRESH_S)
         self._ended = Kept(lambda: ended(reader), every_s=FRESH_S)
 
@@ -87,12 +100,17 @@ class Procedures:
         """Those that ended last, newest start first."""
         return self._ended.get()
 
-    def forget(self) -> None:
-        """Look at the procedures anew when asked next."""
+    def switch(self, procedure: str, *, on: bool, at_ns: int) -> None:
+        """Somebody let benches be told, or no more: so it is from now on, whatever was said of steps before."""
+        # The clock of a bench may be ahead of this one.
+        said_ns = [of.newest.t_ns for of in self.all() if of.name == procedure and of.newest is not None]
+        self._switched[procedure] = Switched(on, max([at_ns, *said_ns]))
         self._standings.forget()
 
 
-def standings(reader: Reader, rule_of: Callable[[str], Procedure]) -> Sequence[Standing]:
+def standings(
+    reader: Reader, rule_of: Callable[[str], Procedure], switched: Mapping[str, Switched] = MappingProxyType({})
+) -> Sequence[Standing]:
     """Every procedure, of its runs among the newest MOST; a run whose start was not heard is of none that is known."""
     by_name: dict[str, list[Run]] = {}
     for run in reader.runs(limit=MOST, rows=False):
@@ -104,12 +122,15 @@ def standings(reader: Reader, rule_of: Callable[[str], Procedure]) -> Sequence[S
         if label.run:
             labels.setdefault((label.edge, label.run), []).append(label)
     return [
-        _standing(
-            name,
-            some,
-            rule_of(name),
-            said.get(name),
-            [label for run in some for label in labels.get((run.edge, run.run), ())],
+        msgspec.structs.replace(
+            _standing(
+                name,
+                some,
+                rule_of(name),
+                said.get(name),
+                [label for run in some for label in labels.get((run.edge, run.run), ())],
+            ),
+            switched=switched.get(name),
         )
         for name, some in sorted(by_name.items())
     ]

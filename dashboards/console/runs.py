@@ -1,6 +1,7 @@
 """Runs and procedures over HTTP: how they stand, and the switch that lets benches be told."""
 
 import hashlib
+import logging
 from typing import Annotated, Literal
 
 import msgspec
@@ -26,6 +27,8 @@ from dashboards.console.stations import Station, stations
 from dashboards.console.when import moment
 from store.port import Reader
 from wire.messages import Action, Role, Run, Verb
+
+log = logging.getLogger(__name__)
 
 EDGES = 1000  # runs that are asked which edges a procedure has
 ROLES: tuple[Role, ...] = ("champion", "candidate")
@@ -89,9 +92,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.post("/procedures/{procedure:path}/advice", status_code=202)
     def advice(procedure: str, body: SwitchIn) -> SwitchOut:
         """Let the benches of a procedure be told to stop, or no more; in your name."""
-        done = switch(desk, procedure, on=body.on, who=body.who, why=body.why)
-        desk.procedures.forget()
-        return done
+        return switch(desk, procedure, on=body.on, who=body.who, why=body.why)
 
     return routes
 
@@ -118,6 +119,8 @@ def switch(desk: Desk, procedure: str, *, on: bool, who: str, why: str = "") -> 
         verb = Verb.ADVISE if on else Verb.WITHHOLD
         id_ = hashlib.sha256(f"{verb}\0{edge}\0{procedure}\0{at_ns}".encode()).hexdigest()[:32]
         desk.inbox.append(Action(id_, edge, "*", f"advice:{procedure}", verb, who.strip(), why.strip(), at_ns=at_ns))
+    desk.procedures.switch(procedure, on=on, at_ns=at_ns)
+    log.info("benches of %s are %s told to stop, says %r", procedure, "now" if on else "no more", who.strip())
     return SwitchOut(procedure=procedure, on=on, edges=edges)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dashboards.console.pages.runs import procedures
-from dashboards.console.procedures import live, standings
+from dashboards.console.procedures import Switched, live, standings
 from tests.console.fakes import Plant
 from tests.store.benches import advice, label, over, run
 from wire.config import Procedure
@@ -46,6 +46,19 @@ def test_a_run_that_has_only_just_begun_hides_no_word_on_the_one_before() -> Non
     plant.advised = [advice("r1", "S40", 40, mode="on", model="eol", model_version=3)]
     (found,) = standings(plant, lambda name: Procedure(match=name))
     assert (found.mode, found.model) == ("on", ("eol", 3))
+
+
+def test_a_word_on_a_step_after_the_switch_counts_for_more_than_the_switch() -> None:
+    plant = Plant()
+    plant.tested = {(one.edge, one.run): one for one in (over("r1", "pass"),)}
+    plant.advised = [last] = [advice("r1", "S40", 40, mode="shadow")]
+    modes = [
+        standings(plant, lambda name: Procedure(match=name), {"end of line": Switched(on=True, until_ns=until_ns)})[
+            0
+        ].mode
+        for until_ns in (last.t_ns - 1, last.t_ns)
+    ]
+    assert modes == ["shadow", "on"]
 
 
 def test_the_page_says_of_which_version_it_tells_what_was_saved_and_what_people_found_out_of_stopped_units() -> None:

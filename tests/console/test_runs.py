@@ -144,6 +144,18 @@ def test_advice_is_turned_on_and_off_in_somebodys_name(api: httpx.Client, inbox:
     assert "[[procedures]]" in refused.json()["remedy"]
 
 
+def test_what_was_switched_is_shown_at_once_and_not_only_once_a_step_has_ended(api: httpx.Client) -> None:
+    def shown() -> str:
+        procedures = {one["procedure"]: one for one in api.get("/procedures").json()}
+        return str(procedures["end of line"]["advice"])
+
+    assert shown() == "shadow"
+    api.post("/procedures/end of line/advice", json={"on": True, "who": "Ada"})
+    assert shown() == "on"
+    api.post("/procedures/end of line/advice", json={"on": False, "who": "Ada"})
+    assert shown() == "shadow"
+
+
 def test_a_run_without_a_start_is_of_no_procedure_that_could_be_advised_on(
     api: httpx.Client, plant: Plant, inbox: Answering
 ) -> None:
