@@ -99,12 +99,14 @@ class FleetStatus:
         *,
         troubles: Callable[[], Collection[str]],
         notes: Callable[[], Collection[str]] = tuple,
+        kept: Callable[[], Mapping[str, str]] = dict,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lag = lag
         self._teams = tuple(teams)
         self._troubles = troubles
         self._notes = notes
+        self._kept = kept
         self._clock_s = clock_s
         self._seen = False
         self.trouble = ""  # why the bus does not tell
@@ -139,5 +141,6 @@ class FleetStatus:
             backlog=slowest.behind if self._seen else None,
             stalled=" ".join(said for said in (self.trouble, *self._troubles(), *stalled) if said),
             fleet=True,
+            kept=self._kept(),
             notes=(*(team.note() for team in self._teams if self._seen), *self._notes()),
         )

@@ -8,6 +8,7 @@ import msgspec
 from wire.config import Config, MqttSource, ReplaySource, SerialSource, Source
 from wire.settings import Loaded
 
+KEEPING = "keeping"
 REGISTRY = "TOCSIN_REGISTRY"  # the variable that names the registry
 
 
@@ -34,6 +35,17 @@ def models_url(loaded: Loaded) -> str:
         return told
     place = loaded.config.registry.removeprefix("folder:")
     return place if "://" in place else str(loaded.path(place))
+
+
+def keeping_folder(loaded: Loaded) -> Path:
+    """Where the diary of kept models is: beside the store of a box, beside the models of a fleet or their outbox.
+
+    Whoever reads it elsewhere needs that folder, too.
+    """
+    if not is_fleet(loaded.config):
+        return store_path(loaded).parent / KEEPING
+    models = loaded.config.registry.removeprefix("folder:")
+    return (log_path(loaded) if "://" in models else loaded.path(models)).parent / KEEPING
 
 
 def at_home(loaded: Loaded) -> Config:

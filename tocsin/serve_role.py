@@ -14,6 +14,7 @@ from bus.history import history
 from bus.lag import GroupLag
 from bus.publisher import KafkaPublisher
 from bus.topics import Topics
+from dashboards.console.kept import Kept
 from dashboards.console.server import Console, ConsoleError
 from models.registry.errors import RegistryError
 from models.registry.folder import Registry
@@ -27,7 +28,9 @@ from tocsin.check import TOKEN
 from tocsin.fleet import RoleError, Work
 from tocsin.fleet_status import FleetStatus, Team
 from tocsin.inbox import CONFIRM_S, BusInbox
-from tocsin.places import models_url
+from tocsin.keeping.diary import read
+from tocsin.keeping.telling import kept
+from tocsin.places import keeping_folder, models_url
 from tocsin.sink_role import influx_of
 from tocsin.vitals import Probe, Vital
 from wire.ports import BusError
@@ -36,6 +39,7 @@ from wire.topics import ALARMS, INPUTS
 
 NAME = "tocsin-serve"
 JOIN_S = 15.0
+KEPT_S = 3.0  # between two looks at what the keeper of models wrote down
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +61,7 @@ def serve(loaded: Loaded, address: Address, stack: ExitStack) -> tuple[Work, Pro
         [Team("stream", [INPUTS], "scores"), Team("sink", TOPICS, "stores")],
         troubles=lambda: (watch.trouble, _away(reader)),
         notes=lambda: _forgotten(watch),
+        kept=Kept(lambda: kept(loaded.config, read(keeping_folder(loaded))), every_s=KEPT_S).get,
     )
     _beside(stack, "alarms", watch.run)
     _beside(stack, "status", status.run)

@@ -72,6 +72,12 @@ def test_a_page_that_is_started_anew_says_so_until_what_waited_is_done() -> None
     assert status.status().stalled == ""
 
 
+def test_what_a_keeper_wrote_down_of_models_is_on_the_page_of_a_fleet() -> None:
+    team = Team("sink", [INPUTS], "stores")
+    status = FleetStatus(Brokers(), [team], troubles=tuple, kept=lambda: {"pump": "promoted: version 2"})
+    assert status.status().kept == {"pump": "promoted: version 2"}
+
+
 def test_that_nobody_is_at_work_is_said_when_it_lasts() -> None:
     brokers = Brokers()
     brokers.present = False

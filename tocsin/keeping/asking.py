@@ -11,13 +11,13 @@ from store.box import DuckStore
 from store.errors import StoreError, StoreLockedError
 from store.port import Reader, StoreFullError
 from tocsin.keeping import diary as diaries
-from tocsin.keeping.composing import folder_of, registry_of, trainings
+from tocsin.keeping.composing import registry_of, trainings
 from tocsin.keeping.diary import Page
 from tocsin.keeping.keeper import note
 from tocsin.keeping.look import looks, reference_of
 from tocsin.keeping.trainings import ASKED
 from tocsin.options import PROBLEM, USAGE
-from tocsin.places import is_fleet, store_path
+from tocsin.places import is_fleet, keeping_folder, store_path
 from wire.config import ModelRule
 from wire.ports import BusError, Wish
 from wire.settings import Loaded
@@ -51,7 +51,7 @@ def looked(loaded: Loaded, name: str) -> Page:
     """What a look finds now; of a box that runs, or of a fleet, what its keeper found last. Raises AskingError."""
     with _stopped(loaded) as store:
         if store is None:
-            page = diaries.read(folder_of(loaded)).page(name)
+            page = diaries.read(keeping_folder(loaded)).page(name)
             if not page.looked_ns and not page.unwatched:
                 msg = f"the keeper has not looked at {name} yet: is it in [[models]] of the running box?"
                 raise AskingError(msg)
@@ -104,7 +104,7 @@ def _opened(loaded: Loaded, stack: ExitStack) -> Reader | None:
 
 
 def _trained(loaded: Loaded, rule: ModelRule, store: Reader) -> Page:
-    folder = folder_of(loaded)
+    folder = keeping_folder(loaded)
     diary, work = diaries.read(folder), trainings(loaded, store, Nowhere())
     try:
         page = diary.page(rule.name)
@@ -122,7 +122,7 @@ def _trained(loaded: Loaded, rule: ModelRule, store: Reader) -> Page:
 
 def _asked(loaded: Loaded, name: str) -> Page:
     """By a file, which the keeper takes away when it begins; and then until its diary says what came of it."""
-    folder = folder_of(loaded)
+    folder = keeping_folder(loaded)
     folder.mkdir(parents=True, exist_ok=True)
     before, wish = diaries.read(folder).page(name), folder / f"{ASKED}{name}"
     wish.touch()

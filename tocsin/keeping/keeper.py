@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from store.errors import StoreError
 from store.port import Reader, StoreAwayError
 from tocsin.keeping import diary as diaries
 from tocsin.keeping import shown as showing
+from tocsin.keeping import telling
 from tocsin.keeping.diary import Diary, Noted, Page, Ringing, Tried
 from tocsin.keeping.look import WHOLE, Look, devices_of, looks, reference_of, told
 from tocsin.keeping.shown import Shown
@@ -103,12 +104,12 @@ class Keeper:
     @property
     def kept(self) -> Mapping[str, str]:
         """By model, in sentences: what rings, what was trained last, what is waited for."""
-        return {name: "; ".join(_kept(page)) for name, page in self._diary.pages.items()}
+        return telling.kept(self._config, self._diary)
 
     @property
     def notes(self) -> Sequence[str]:
         """What a person should know of, in sentences."""
-        return tuple(_notes(self._diary))
+        return telling.notes(self._diary)
 
     def _one(self, rule: ModelRule) -> None:
         now_ns = self._clock_ns()
@@ -263,20 +264,3 @@ def note(look: Look, *, stands: bool) -> Noted:
     """A look as it is kept."""
     worst = look.watch.worst
     return Noted(look.edge, look.device, look.at_ns, stands, told(look.watch), worst.share if worst else 0.0)
-
-
-def _kept(page: Page) -> Iterator[str]:
-    yield from (f"{each.device} drifts: {each.detail}" for each in page.ringing)
-    if page.begun_ns:
-        yield "a training or judging is under way"
-    elif page.last is not None:
-        yield f"{page.last.ended}: {page.last.says}"
-    yield from filter(None, (page.waits, page.unwatched))
-
-
-def _notes(diary: Diary) -> Iterator[str]:
-    for name, page in diary.pages.items():
-        if page.last is not None and page.last.ended in {"failed", "refused"}:
-            yield f"model {name}: {page.last.says}"
-        if page.waits:
-            yield f"model {name}: {page.waits}"

@@ -19,7 +19,7 @@ from tests.tocsin.fleet.images import dockerfile
 from tocsin.check import TOKEN, check
 from tocsin.command import cli
 from tocsin.fleet_starter import COMPOSE, EDGE, ENV, FLEET, SETTINGS, env_text, write_fleet
-from tocsin.keeping.composing import folder_of
+from tocsin.places import keeping_folder
 from tocsin.simulate import PASSWORD, USERNAME
 from wire.config import Console, MqttSource
 from wire.settings import load
@@ -204,13 +204,15 @@ def test_what_the_configs_keep_lies_on_volumes(written: Path) -> None:
     kept = {
         "archive": (fleet.archive, "archive"),
         "serve": (fleet.registry.removeprefix("folder:"), "models"),
-        "keep": (str(folder_of(load(written / FLEET))), "keeping"),
+        "keep": (str(keeping_folder(load(written / FLEET))), "keeping"),
         "stream-1": (fleet.registry.removeprefix("folder:"), "models"),
         "edge": (str(Path(edge.edge.outbox).parent), "outbox"),
         "dashboards": (option(SERVICES["dashboards"], "--out"), "provisioning"),
     }
     for name, (folder, volume) in kept.items():
         assert (folder, volume) in [(mount.target, mount.source) for mount in SERVICES[name].mounts]
+    # The page says of models what their keeper wrote down.
+    assert [mount for mount in SERVICES["serve"].mounts if (mount.target, mount.source) == kept["keep"]]
 
 
 def test_a_worker_that_ended_itself_comes_back_after_kafka_has_forgotten_it() -> None:
