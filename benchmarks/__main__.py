@@ -28,6 +28,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "speed": "benchmarks.detection.speed",
     "bench": "benchmarks.bench",
     "spared": "benchmarks.spared",
+    "anew": "benchmarks.anew",
     "swap": "benchmarks.swap",
     "story": "benchmarks.story.campaign",
 }

@@ -135,9 +135,11 @@ def _wrongly(heard: Called, units: Tested) -> Bools:
     return np.asarray(np.any(heard.score >= 1.0, axis=1)[order][~units.failed[order]])
 
 
-def recorded(seed: int, count: int, columns: tuple[str, ...] = (), *, apart: float = 0.0) -> Tested:
-    """So many simulated runs, as rows with the columns that were learnt, or their own; `apart`: see the simulator."""
-    trials = list(islice(runs(seed, apart=apart), count))
+def recorded(
+    seed: int, count: int, columns: tuple[str, ...] = (), *, apart: float = 0.0, supplier_at: int | None = None
+) -> Tested:
+    """So many simulated runs, as rows with the columns that were learnt, or their own; else as in the simulator."""
+    trials = list(islice(runs(seed, apart=apart, supplier_at=supplier_at), count))
     rows = [values(event for event in trial.events if isinstance(event, Measured | StepEnded)) for trial in trials]
     columns = columns or layout(rows)
     return Tested(
