@@ -78,7 +78,7 @@ def _made(wish: Wish, sheets: Sequence[Sheet], where: Registry, there: Tracker) 
     if wish.name:
         facts = Facts(
             made_at_ns=wish.at_ns or time.time_ns(),
-            data=wish.sourced(lineage(sheets, rows, recipe.task)),
+            data=wish.sourced(lineage(sheets, rows, recipe)),
             metrics={} if judged is None else {f"held_out.{name}": each for name, each in judged.figures.items()},
             warnings=model.warnings,
             owner=wish.owner,

@@ -11,7 +11,7 @@ from models.contract import Task
 from models.recipe_text import text as recipe_text
 from models.registry.folder import CARD
 from models.registry.manifest import Manifest
-from models.scoring import Judged, score
+from models.scoring import Judged, by_unit, score
 from models.table import Stretch, Table
 from models.trained import NEAR_LIMIT, Trained
 
@@ -88,10 +88,15 @@ def _purpose(manifest: Manifest) -> str:
         )
     if manifest.task is Task.OUTCOME:
         classes = ", ".join(plain(name) for name in manifest.classes)
-        told = f"Says after each row of {channels} channels how likely each outcome of a unit is: {classes}."
+        seen = f"of each unit, by what is known by then of {channels} channels," if recipe.columns.unit_rows else ""
+        told = f"Says {seen or f'after each row of {channels} channels'} how likely each outcome of it is: {classes}."
         if len(manifest.classes) != TWO:
             return f"{told} None of them is the failure, so it never rings."
-        return f"{told} A score of 1 means that P({plain(manifest.classes[1])}) is at its limit. {rings}"
+        limit = f"A score of 1 means that P({plain(manifest.classes[1])}) is at its limit"
+        if recipe.columns.unit_rows:
+            rate = f"{recipe.calibration.false_alarm_rate:.2%}"
+            return f"{told} {limit}, which at most {rate} of the units that pass are to reach, over all of their steps."
+        return f"{told} {limit}. {rings}"
     return (
         f"Says of each row of {channels} channels how unlike the normal it is that the model was fitted on;"
         f" a score of 1 is the limit. {rings}"
@@ -139,7 +144,7 @@ def _pictures(manifest: Manifest, judged: Sequence[Judged]) -> _Pictures:
     recipe, limit = manifest.recipe, manifest.recipe.decision.threshold
     out: dict[str, tuple[bytes, str]] = {}
     if manifest.task is Task.OUTCOME:
-        drawn = plots.chances(judged) if len(manifest.classes) == TWO else None
+        drawn = plots.chances(by_unit(judged, recipe)) if len(manifest.classes) == TWO else None
         return {"chances.png": (drawn, "what is found, and whether P(fail) holds")} if drawn else {}
     if manifest.task is Task.LIFE and any(one.stretch.label is not None for one in judged):
         drawn = plots.lives(judged, np.inf if recipe.cap is None else recipe.cap)

@@ -6,13 +6,14 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 
-from models.contract import F64, I64, Task
+from models.contract import I64, Task
 from models.reading.records import Records
 from models.reading.sheets import Sheet
+from models.recipe import Recipe
 from models.registry.manifest import Data, Source
 
 
-def lineage(sheets: Sequence[Sheet], rows: Records, task: Task) -> Data:
+def lineage(sheets: Sequence[Sheet], rows: Records, recipe: Recipe) -> Data:
     """Names, digests and times of the sheets, and how many rows or units bear which label."""
     t_ns = np.zeros(rows.rows, dtype=np.int64)
     for places, stretch in zip(rows.places, rows.table.stretches, strict=True):
@@ -23,7 +24,7 @@ def lineage(sheets: Sequence[Sheet], rows: Records, task: Task) -> Data:
         start += len(sheet.frame)
         sources.append(_source(sheet, mine if rows.timed else None))
     together = sha256("".join(source.sha256 for source in sources).encode()).hexdigest()
-    return Data(sha256=together, rows=rows.rows, sources=tuple(sources), label=rows.label, counts=_counts(rows, task))
+    return Data(sha256=together, rows=rows.rows, sources=tuple(sources), label=rows.label, counts=_counts(rows, recipe))
 
 
 def _source(sheet: Sheet, t_ns: I64 | None) -> Source:
@@ -43,12 +44,13 @@ def _digest(frame: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _counts(rows: Records, task: Task) -> dict[str, int]:
+def _counts(rows: Records, recipe: Recipe) -> dict[str, int]:
     stretches = [stretch for stretch in rows.table.stretches if stretch.label is not None]
-    if task is Task.LIFE:
-        return {"units": len(rows.table.stretches)}
-    if task is Task.OUTCOME:
-        last: F64 = np.array([stretch.label[-1] for stretch in stretches if stretch.label is not None])
-        return {name: int((last == at).sum()) for at, name in enumerate(rows.table.classes)}
     label = rows.table.labels()
+    if recipe.task is Task.LIFE:
+        return {"units": len(rows.table.stretches)}
+    if recipe.task is Task.OUTCOME:
+        if not recipe.columns.unit_rows:
+            label = np.array([stretch.label[-1] for stretch in stretches if stretch.label is not None])
+        return {name: int((label == at).sum()) for at, name in enumerate(rows.table.classes)}
     return {"0": int((label == 0).sum()), "1": int((label == 1).sum())} if stretches else {}

@@ -14,6 +14,7 @@ import pytest
 from models.contract import Task
 from models.fitting.training import train
 from models.reading.errors import ReadingError
+from models.reading.lineage import lineage
 from models.reading.records import Records, records
 from models.reading.sheets import Sheet, of_frame, paths_of, read
 from models.recipe import Columns, Recipe
@@ -361,3 +362,13 @@ def test_an_absurd_value_is_read_without_a_word_of_numpy(tmp_path: Path) -> None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert not of_text(tmp_path, text).warnings
+
+
+def test_what_a_training_rested_on_is_counted_by_units_and_not_by_the_stations_they_were_on() -> None:
+    rows = {"station": ["b1", "b1", "b2", "b2"], "x": [1.0, 2.0, 3.0, 4.0], "result": ["pass", "fail", "pass", "pass"]}
+    columns = Columns(group=("station",), labels=("result",), unit_rows=True)
+    by_row = msgspec.structs.replace(OUTCOME, columns=columns)
+    by_group = msgspec.structs.replace(OUTCOME, columns=msgspec.structs.replace(columns, unit_rows=False))
+    sheets = [sheet(**rows)]
+    told = [lineage(sheets, records(sheets, each), each).counts for each in (by_row, by_group)]
+    assert told == [{"pass": 3, "fail": 1}, {"pass": 1, "fail": 1}]

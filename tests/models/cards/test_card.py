@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from models.cards.card import MOST_ROWS, _some, card
+from models.cards.plots import chances
 from models.contract import F64, Task
 from models.fitting.training import train
-from models.recipe import Recipe
+from models.recipe import Columns, Recipe
 from models.registry.folder import Registry
 from models.registry.manifest import Data, Facts, Source
-from models.scoring import score
+from models.scoring import by_unit, score
 from models.table import Stretch, Table
 from models.trained import Trained
 
@@ -135,6 +136,21 @@ def test_a_model_that_nothing_was_held_out_for_says_that_it_was_never_tried(tmp_
     text = Stored(ANOMALY, normal(), tmp_path, Facts(made_at_ns=0)).card
     assert "how often it rings for nothing, is not known" in text
     assert "never tried on rows that it had not seen" in text
+
+
+def test_a_card_of_test_benches_tells_of_units_and_not_of_the_stations_that_they_were_on(tmp_path: Path) -> None:
+    parts = units().stretches
+    rows, label = np.vstack([part.rows for part in parts]), np.concatenate([part.label for part in parts])
+    halves = (stretch(rows[:60], label[:60], "bench-1"), stretch(rows[60:], label[60:], "bench-2"))
+    table = Table(channels=("force", "noise"), stretches=halves, classes=("pass", "fail"))
+    path = {"kind": "imported", "path": "sklearn.naive_bayes.GaussianNB"}
+    chosen = Recipe(task=Task.OUTCOME, estimator=path, columns=Columns(unit_rows=True))
+    stored = Stored(chosen, table, tmp_path)
+    model = stored.model
+    drawn = [each for one in score(model, table) for each in by_unit([one], chosen)]
+    assert stored.registry.file(stored.entry, "chances.png") == chances(drawn)
+    assert "rows reach 1" not in stored.card
+    assert "which at most 1.00% of the units that pass are to reach" in stored.card
 
 
 def test_held_out_rows_are_drawn_instead_of_those_it_was_trained_on(tmp_path: Path) -> None:
