@@ -77,6 +77,9 @@ def _variables(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
 
 def _bus(config: Config, environ: Mapping[str, str]) -> Iterator[Problem]:
     if not is_fleet(config):
+        if not config.store.startswith("duckdb:"):
+            what = f'a box keeps its rows in a file, as "duckdb:data/tocsin.duckdb"; got {config.store!r}'
+            yield Problem(key="store", what=f'{what}, which is for a fleet: bus = "kafka://HOST:9092"')
         return
     try:
         address = parse(config.bus, environ)

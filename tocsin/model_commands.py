@@ -7,7 +7,7 @@ import click
 
 from tocsin.data_option import TakesData
 from tocsin.explained import explained
-from tocsin.options import AS_JSON, USAGE, stop
+from tocsin.options import AS_JSON, PROBLEM, USAGE, stop
 
 DATA = click.option(
     "--data",
@@ -173,20 +173,28 @@ def models() -> None:
 @models.command("list")
 @AS_JSON
 def list_models(*, as_json: bool) -> None:
-    """List stored models, their newest version and where their aliases point.
+    """List stored models, their newest version and where their aliases point; a damaged one hides no other.
 
     Example: tocsin models list
     """
+    from models.registry.errors import RegistryError  # noqa: PLC0415
     from tocsin import model_tables  # noqa: PLC0415
     from tocsin.model_place import registry  # noqa: PLC0415
 
+    found, troubles = [], list[str]()
     with explained():
         where = registry()
-        found = [(where.entry(name, where.versions(name)[-1]), where.aliases(name)) for name in where.names()]
+        for name in where.names():
+            try:
+                found.append((where.entry(name, where.versions(name)[-1]), where.aliases(name)))
+            except RegistryError as error:
+                troubles.append(str(error))
     if as_json:
         click.echo(json.dumps([model_tables.plain_entry(entry, aliases) for entry, aliases in found]))
-    else:
+    elif found or not troubles:
         click.echo(model_tables.listed(found) if found else f"no model in {where.url}; tocsin train makes one")
+    if troubles:
+        stop("\n".join(troubles), PROBLEM)
 
 
 @models.command()

@@ -144,6 +144,15 @@ def test_every_kind_of_error_is_told_at_once_with_its_line(tmp_path: Path) -> No
     assert "secret" not in found["edge.sources[3].url"].what
 
 
+def test_the_store_of_a_fleet_is_none_for_a_box(tmp_path: Path) -> None:
+    store = 'store = "influxdb://db:8086/plant?org=acme"\n'
+    (tmp_path / "tocsin.toml").write_text(store + '[[edge.sources]]\ntype = "host"\n')
+    (problem,) = check(tmp_path / "tocsin.toml")
+    assert (problem.key, problem.line) == ("store", 1)
+    assert 'as "duckdb:data/tocsin.duckdb"' in problem.what
+    assert 'bus = "kafka://HOST:9092"' in problem.what
+
+
 def test_two_sources_on_one_port_are_named(tmp_path: Path) -> None:
     one = '[[edge.sources]]\ntype = "serial"\nport = "/dev/ttyUSB0"\ndevice = "a"\n'
     (tmp_path / "tocsin.toml").write_text(one + one)

@@ -143,6 +143,16 @@ def test_versions_are_listed_shown_compared_and_promoted() -> None:
     assert "say which version" in done("models", "promote", "pump", code=2).stderr
 
 
+def test_a_damaged_model_hides_no_other_from_the_list() -> None:
+    for name in ("broken", "pump"):
+        done("train", "anomaly.toml", "--data", normal(), "--name", name)
+    Path("data/models/broken/1/manifest.json").write_text("{")
+    listed = done("models", "list", code=1)
+    assert "pump" in listed.stdout
+    assert "broken/1/manifest.json" in listed.stderr
+    assert [each["name"] for each in json.loads(done("models", "list", "--json", code=1).stdout)] == ["pump"]
+
+
 def test_models_lie_where_the_environment_or_the_config_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no model in data/models" in done("models", "list").stdout
     Path("tocsin.toml").write_text('registry = "folder:store/mine"\n[[edge.sources]]\ntype = "host"\n')
