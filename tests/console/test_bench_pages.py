@@ -12,6 +12,7 @@ from dashboards.console.server import Console
 from tests.console.fakes import Answering, Plant, small_plant, wall_ns
 from tests.console.test_page import NASTY, PHONE, Screen, browser
 from tests.store.benches import advice, beside, label, measured, over, run
+from tests.store.plant import START_NS
 from wire.messages import NS_PER_S, AlarmState, Candidate, Run, Verb
 
 __all__ = ["browser"]  # the fixture of that name
@@ -33,9 +34,10 @@ def plant() -> Plant:
     for number, one in enumerate(runs):
         plant.tested[one.edge, one.run] = moved(one, now_ns - (len(runs) - number) * 600 * NS_PER_S)
     plant.said = [measured("f/1", "S01")]
+    said = {"would_stop": True, "withheld": "shadow", "mode": "shadow", "p_fail": 0.83, "low": 0.7, "high": 0.9}
     plant.advised = [
-        advice("f/1", "S01", 1),
-        advice("f/1", "S02", 2, would_stop=True, withheld="shadow", mode="shadow", p_fail=0.83, low=0.7, high=0.9),
+        advice("f/1", "S01", 1, t_ns=START_NS),
+        advice("f/1", "S02", 2, t_ns=START_NS + 1, **said),
         advice("live", "S01", 1, p_fail=math.nan, low=None, high=None, withheld="no-model", needed=29, mode="shadow"),
     ]
     return plant
@@ -139,6 +141,7 @@ def test_a_candidate_is_shown_beside_the_champion_step_by_step_and_by_what_each_
     row = page.locator("tr", has_text="S01")
     expect(row).to_contain_text("61 % (6 to 90 %)")
     expect(row).to_contain_text("Would stop; only tried")
+    expect(page.get_by_role("columnheader", name="Candidate 3 says")).to_be_visible()
     expect(page.get_by_text("Candidate version 3 would have stopped it after S01")).to_be_visible()
     screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     for path in ("/runs", "/runs/edge/f%2F1"):

@@ -11,20 +11,22 @@ from models.runs.comparison import FEWEST, Comparison, Side
 from models.runs.savings import LEVEL
 
 _PART = Markup(
-    '<h3>Candidate <a href="/models/{}/{}">version {}</a> beside the champion, told to nobody</h3>{}'
-    '<p class="note">{}</p>'
+    '<h3>Candidate <a href="/models/{}/{}">version {}</a> beside the champion, told to nobody</h3>'
+    '<p class="note">{}</p>{}'
 )
+_HEAD = Markup('{}<br><span class="note">version {}</span>')
 
 
 def side_by_side(found: Comparison | None, currency: str) -> Markup:
     """A table of both, and what their difference is worth; nothing where no candidate is tried."""
     if found is None:
         return Markup("")
-    head = ("", f"Champion, version {found.champion.version}", f"Candidate, version {found.candidate.version}")
+    sides = (("Champion", found.champion), ("Candidate", found.candidate))
+    head = ("", *(_HEAD.format(name, side.version) for name, side in sides))
     rows = [(name, *both) for name, *both in zip(*_told(found, currency), strict=True)] if found.runs else []
     listed = table(head, rows, "No run that both were asked about was tested to the end yet.")
     version = found.candidate.version
-    return _PART.format(quote(found.model, safe=""), version, version, listed, _worth(found, currency))
+    return _PART.format(quote(found.model, safe=""), version, version, _worth(found, currency), listed)
 
 
 def _told(found: Comparison, currency: str) -> Iterator[tuple[str, ...]]:

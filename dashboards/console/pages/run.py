@@ -31,7 +31,8 @@ _VALUE = Markup('<span class="measured {}"><b>{}</b> {} <span class="note">{}</s
 _ROOMS = Markup(
     '<p class="note">A bar is the room to the nearer limit: empty at the limit, full in the middle of both.</p>'
 )
-_TRIED = Markup('{}<br>{}<br><span class="note">version {}</span>')
+_TRIED = Markup("{}<br>{}")
+_VERSION = Markup('<br><span class="note">version {}</span>')
 _ROOM = Markup('<span class="meter room" title="{}"><i style="width:{:.0f}%"></i></span>')
 
 
@@ -121,9 +122,10 @@ def steps(of: Whole) -> Markup:
     rows = [_step_row(step, values.get(step.name, []), said.get(step.name)) for step in of.run.steps]
     head: tuple[str, ...] = ("Step", "Took", "Measured", "P(fails)", "Advice")
     if of.tried:
-        tried = {advice.step: advice for advice in of.tried}
-        rows = [(*row, _tried_cell(tried.get(step.name))) for step, row in zip(of.run.steps, rows, strict=True)]
-        head = (*head, "Candidate says")
+        tried, versions = {advice.step: advice for advice in of.tried}, {each.model_version for each in of.tried}
+        cells = [_tried_cell(tried.get(step.name), several=len(versions) > 1) for step in of.run.steps]
+        rows = [(*row, cell) for row, cell in zip(rows, cells, strict=True)]
+        head = (*head, "Candidate says" if len(versions) > 1 else f"Candidate {versions.pop()} says")
     listed = table(head, rows, "No step has ended yet.")
     return (_ROOMS if values else Markup("")) + listed
 
@@ -137,12 +139,13 @@ def _step_row(step: Step, values: Sequence[Markup], advice: Advice | None) -> tu
     return step.name, took, measured, p_fail, words.call(advice) if advice is not None else ""
 
 
-def _tried_cell(advice: Advice | None) -> Markup:
-    """What a candidate said, which nobody was told."""
+def _tried_cell(advice: Advice | None, *, several: bool) -> Markup:
+    """What a candidate said, which nobody was told; which one, where there were several."""
     if advice is None:
         return Markup("")
     p_fail = words.chance(advice.p_fail, advice.low, advice.high)
-    return _TRIED.format(p_fail, words.call(advice), advice.model_version)
+    said = _TRIED.format(p_fail, words.call(advice))
+    return said + (_VERSION.format(advice.model_version) if several else "")
 
 
 def _measured(one: Measurement) -> Markup:
