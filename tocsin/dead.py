@@ -4,17 +4,20 @@ import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
 from bus.address import Address, parse
+from store.retention import DEAD_LETTERS
 from tocsin.client import Client
 from tocsin.options import PROBLEM, USAGE
 from tocsin.places import is_fleet
 from tocsin.reach import configured, reached
 from wire.envelope import Rejected, unpack_input, unpack_outcome
-from wire.messages import NS_PER_S, DeadLetter
+from wire.messages import NS_PER_S, DeadLetter, Origin
 from wire.ports import BusError
 from wire.topics import DEAD, INPUTS
 
@@ -34,7 +37,7 @@ class NoRetryError(DeadError):
 
 
 class Letter(msgspec.Struct, frozen=True):
-    """A dead letter with the name by which a person can call it: in a fleet, "PARTITION-OFFSET"."""
+    """A dead letter with the name by which a person can call it: in a fleet, "PARTITION-OFFSET"; in a box, a digest."""
 
     id: str
     letter: DeadLetter
@@ -78,12 +81,10 @@ def letters(config: Path, *, limit: int) -> list[Letter]:
     if is_fleet(loaded.config):
         found = sorted(_on_bus(parse(loaded.config.bus, os.environ)), key=lambda one: one.letter.t_ns)
         return found[::-1][:limit]
+    limit = min(limit, DEAD_LETTERS)
     with reached(loaded) as box:
-        if isinstance(box, Client):
-            msg = f"the box is running: its dead letters are on the page, {box.base}/api/v1/dead"
-            raise DeadError(msg)
-        kept = box.dead(limit=limit)
-    return [Letter(str(len(kept) - place), letter) for place, letter in enumerate(kept)]
+        kept = list(_of_running(box, limit)) if isinstance(box, Client) else box.dead(limit=limit)
+    return [Letter(_digest(letter), letter) for letter in kept]
 
 
 def letter_of(config: Path, name: str) -> Letter:
@@ -113,6 +114,22 @@ def retry(config: Path, name: str) -> str:
     edge = str(getattr(item, "edge", "") or one.letter.origin.edge)
     _give_in(parse(loaded.config.bus, os.environ), one, edge.encode())
     return f"{name} was given in again as an input of {edge or 'no edge'}"
+
+
+def _of_running(box: Client, limit: int) -> Iterator[DeadLetter]:
+    """As the API tells of them: bytes that are no text stand escaped."""
+    for told in cast("list[dict[str, object]]", box.get("dead", limit=str(limit))):
+        facts = {name: told[name] for name in ("source", "device", "reason", "count", "size", "t_ns")}
+        yield msgspec.convert(
+            facts | {"origin": Origin(str(told["edge"]), "", 0), "body": str(told["body"]).encode()}, DeadLetter
+        )
+
+
+def _digest(letter: DeadLetter) -> str:
+    """The same of a stopped box and of a running one, whatever came after."""
+    body = letter.body.decode("utf-8", "backslashreplace")
+    facts = (letter.origin.edge, letter.source, letter.device, letter.reason, str(letter.t_ns), body)
+    return blake2b("\0".join(facts).encode(), digest_size=4).hexdigest()
 
 
 def _on_bus(address: Address) -> Iterator[Letter]:
