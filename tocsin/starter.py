@@ -53,7 +53,7 @@ store = "duckdb:data/tocsin.duckdb"     # readings, scores and alarms
 registry = "folder:data/models"
 
 [edge]
-name = "edge"
+name = "edge"                           # another one for each Tocsin on a broker
 outbox_bytes = "2GB"                    # the most disk that waiting input may take
 """
 _HOST = """\

@@ -152,7 +152,11 @@ class MqttLink:
     def _lost(self) -> UnreachableError:
         lived_s = time.monotonic() - self._welcomed_s
         # Brokers hang up on the first of two clients with one id, older ones without a word.
-        twin = f" soon: does another client use the id {self._peer.client_id}?" if lived_s < SOON_S else ""
+        twin = (
+            f" soon: does another client use the id {self._peer.client_id}? Each edge needs an [edge] name of its own"
+            if lived_s < SOON_S
+            else ""
+        )
         return UnreachableError(f"the connection to the broker at {self._peer.there} was lost{twin}")
 
     def _await(self, answered: Callable[[], bool], stop: threading.Event) -> None:

@@ -280,7 +280,7 @@ def test_a_second_client_of_the_same_name_is_told(server: Mosquitto) -> None:
     first, second = (running(source(server.url, client_id="twin"), KeepingIntake()) for _ in range(2))
     with first as run, second:
         error = run.ended()
-    assert str(error).endswith("does another client use the id twin?")
+    assert str(error).endswith("does another client use the id twin? Each edge needs an [edge] name of its own")
 
 
 def _certificates(folder: Path) -> None:
