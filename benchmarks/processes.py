@@ -25,12 +25,14 @@ def free_port() -> int:
 
 def until(condition: Callable[[], bool], *, within_s: float, what: str, every_s: float = 0.02) -> float:
     """Wait for a condition; returns the seconds it took. Raises TimeoutError naming what was waited for."""
-    begun = time.monotonic()
+    begun = look = time.monotonic()
     while not condition():
-        if time.monotonic() - begun > within_s:
+        now = time.monotonic()
+        if now - begun > within_s:
             msg = f"waited {within_s:g} s for {what}"
             raise TimeoutError(msg)
-        time.sleep(every_s)
+        time.sleep(max(every_s, now - look))  # a costly look takes the cores from what is waited for
+        look = time.monotonic()
     return time.monotonic() - begun
 
 

@@ -11,7 +11,7 @@ from edge.outbox import Outbox
 from models.registry.folder import CANDIDATE, CHAMPION, Registry
 from store.box import DuckStore
 from stream.core import Core
-from stream.runner import BoxRunner, RunnerState
+from stream.runner import BoxRunner, Pauses, RunnerState
 from tocsin.keeping.diary import Page
 from tocsin.keeping.keeper import Keeper
 from tocsin.keeping.trainings import ASKED, Trainings
@@ -21,7 +21,7 @@ from wire.config import Config
 from wire.ports import Arrival, Receipt, Wish
 
 PATIENCE_S = 300.0
-POLL_S = 0.05
+POLL_S, REST_S = 0.01, 0.1
 AT_ONCE = 500  # what people say, before it is waited for
 
 
@@ -52,6 +52,7 @@ class Hall:
                 store=self.store,
                 core=self._core,
                 clock_ns=time.time_ns,
+                pauses=Pauses(wait_s=POLL_S, group_s=0.0, longest_s=0.0),  # all that comes together is put in at once
                 wanted=lambda: self._swapping.wanted,
             )
             self._trainings = Trainings(
@@ -133,7 +134,7 @@ class Hall:
             self._swapping.look()
             if self._swapping.wanted != before:
                 self._settle()
-                time.sleep(2 * POLL_S)  # so that the runner, which is at rest, writes it before the next rows
+                time.sleep(REST_S)  # so that the runner, which is at rest, writes it before the next rows
                 self._settle()
         return self.page
 
