@@ -7,11 +7,11 @@ import msgspec
 
 from models.catalogue.entries import Catalogue, Lineage, Moved
 from tocsin.reach import ReachError
-from wire.messages import Backtested, Batch, Meaning
+from wire.messages import AlarmState, Backtested, Batch, Meaning
 
 Form = Literal["csv", "parquet"]
 Brought = Batch | Backtested
-MOST = 10_000  # alarms and labels of a device that are asked for
+MOST = 10_000  # alarms and labels of a device that are asked for, and runs, for their procedures
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
@@ -38,6 +38,11 @@ class Rang(msgspec.Struct, frozen=True):
     summary: str
     model: str = ""
     model_version: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether its condition stands, acknowledged or not."""
+        return self.state in {AlarmState.UNACKNOWLEDGED, AlarmState.ACKNOWLEDGED}
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -69,20 +74,36 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     comment: str = ""
 
 
-class Access(Protocol):
-    """Raises ReachError, BoxError or what the store raises where it cannot be asked."""
+class Held(Protocol):
+    """What there is to train and to judge by. Raises ReachError, BoxError or what the store raises."""
 
     def devices(self) -> list[KnownDevice]:
         """All devices, by name."""
 
+    def procedures(self) -> list[str]:
+        """Those of which a run was seen, among the newest MOST of all; by name."""
+
     def alarms(self, device: str) -> list[Rang]:
         """Alarms of a device, newest change first."""
+
+    def history(self, alarm: str) -> list[Rang]:
+        """Every state of an alarm, oldest first; none of one that nobody knows."""
 
     def labels(self, *, device: str = "", run: str = "", withdrawn: bool = False) -> list[Said]:
         """Labels, newest first."""
 
     def export(self, device: str, out: Path, *, form: Form, start_ns: int, end_ns: int, noted: bool = True) -> int:
         """Write a device's rows to a file, and note that in the ledger; returns how many there are."""
+
+    def take_runs(self, procedure: str, out: Path, *, start_ns: int, end_ns: int) -> tuple[str, ...] | None:
+        """Write the runs that began in [start_ns, end_ns) and whose end is known, a wide row a run, as Parquet.
+
+        Returns the ids of the labels that say how they ended, as far as they are told; None where there is no run.
+        """
+
+
+class Access(Held, Protocol):
+    """All that a command about data asks and brings. Raises ReachError, BoxError or what the store raises."""
 
     def export_runs(self, procedure: str, out: Path, *, form: Form) -> int:
         """Write the ended runs of a procedure, a wide row a run."""

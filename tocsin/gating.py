@@ -19,6 +19,7 @@ from models.scoring import Judged, by_unit, score
 from models.table import Table
 from models.trained import Trained
 from tocsin.gating_history import recorded
+from tocsin.keeping.sheets import label_of
 from tocsin.model_data import Data, sheets
 from tocsin.model_place import Model, ModelError, stored
 from tocsin.reach import configured
@@ -59,7 +60,12 @@ def ruling_on_history(name: str, where: Registry, config: Path, *, start: str, e
     """The same on what a store recorded between two times. Raises also WrongWordsError, ReachError."""
     new, old = contenders(name, where)
     assert new.entry is not None
-    rows, label = recorded(configured(config), new.entry.name, new.recipe, start=start, end=end)
+    return ruled(new, old, recorded(configured(config), new.entry.name, new.recipe, start=start, end=end))
+
+
+def ruled(new: Model, old: Model | None, rows: Sequence[Sheet]) -> Ruling:
+    """On what a store recorded, whoever asks. Raises ModelError, ReadingError."""
+    label = "" if new.recipe.task is Task.OUTCOME else label_of(new.recipe)
     return gate(evidence(new, old, rows, label=label))
 
 

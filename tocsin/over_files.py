@@ -9,20 +9,18 @@ import msgspec
 
 from models.catalogue.catalogued import Catalogued
 from models.catalogue.entries import Catalogue, Lineage, Moved
+from models.catalogue.known_runs import known_runs
 from models.catalogue.ledger import digest_of
-from models.catalogue.outcomes import judged
 from store.export import whole
 from store.port import Reader
-from tocsin.access import MOST, Brought, Form, KnownDevice, Rang, Said, Wanted, all_as, read_as
+from tocsin.access import Brought, Form, Wanted
+from tocsin.at_hand import AtHand
 from tocsin.reach import ReachError
 from wire.messages import Label, Labelled, Origin
 from wire.ports import Wish
 
-MOST_RUNS = 20_000  # in one file, the newest
-MOST_LABELS = 5 * MOST_RUNS  # the newest, of all procedures and devices
 
-
-class OverFiles:
+class OverFiles(AtHand):
     """A reader at hand, of a stopped box or of a fleet; `put` brings inputs where that can be done."""
 
     def __init__(
@@ -33,28 +31,15 @@ class OverFiles:
         put: Callable[[Wish], None],
     ) -> None:
         """Nothing is asked yet."""
-        self._reader = reader
+        super().__init__(reader)
         self._catalogued = catalogued
         self._put = put
 
-    def devices(self) -> list[KnownDevice]:
-        """See Access."""
-        return [read_as(KnownDevice, msgspec.to_builtins(each)) for each in self._reader.devices()]
-
-    def alarms(self, device: str) -> list[Rang]:
-        """See Access."""
-        return all_as(Rang, msgspec.to_builtins(self._reader.alarms(device=device, limit=MOST)))
-
-    def labels(self, *, device: str = "", run: str = "", withdrawn: bool = False) -> list[Said]:
-        """See Access."""
-        found: list[Label] = self._reader.labels(device=device, run=run, withdrawn=withdrawn, limit=MOST)
-        return all_as(Said, msgspec.to_builtins(found))
-
     def export(self, device: str, out: Path, *, form: Form, start_ns: int, end_ns: int, noted: bool = True) -> int:
         """See Access."""
-        rows = self._reader.export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
+        rows = super().export(device, out, form=form, start_ns=start_ns, end_ns=end_ns)
         if noted:
-            known = next((each for each in self._reader.devices() if each.device == device), None)
+            known = next((each for each in self.reader.devices() if each.device == device), None)
             span = (max(start_ns, known.first_ns), min(end_ns - 1, known.last_ns)) if known else (None, None)
             moved = Moved("exported", str(out), digest_of(out), rows, time.time_ns(), device, "", *span)
             self._catalogued.note(moved)
@@ -64,8 +49,7 @@ class OverFiles:
         """See Access."""
         from models.catalogue.run_table import run_table  # noqa: PLC0415 -- pandas takes a second to load
 
-        ended = judged(self._reader.runs(procedure=procedure, limit=MOST_RUNS), self._reader.labels(limit=MOST_LABELS))
-        table = run_table([run for run, _ in ended])
+        table = run_table([run for run, _ in known_runs(self.reader, procedure)])
         if not len(table):
             msg = f"no run of {procedure!r} ended pass or fail yet"
             raise ReachError(msg)
@@ -94,7 +78,7 @@ class OverFiles:
 
     def withdraw(self, label: str, *, who: str, why: str) -> None:
         """See Access."""
-        known = next(iter(self._reader.labels(label=label, withdrawn=True, limit=1)), None)
+        known = next(iter(self.reader.labels(label=label, withdrawn=True, limit=1)), None)
         if known is None:
             msg = f"there is no label {label!r}; `tocsin data label --list` shows those there are"
             raise ReachError(msg)
@@ -122,12 +106,12 @@ class OverFiles:
     def _place(self, wanted: Wanted) -> tuple[str, tuple[int, int], tuple[str, int]]:
         """The edge, the stretch and the model of what is labelled. Raises ReachError for what nobody knows."""
         if wanted.run:
-            run = self._reader.run("", wanted.run)
+            run = self.reader.run("", wanted.run)
             if run is None:
                 msg = f"there is no run {wanted.run!r}"
                 raise ReachError(msg)
             return run.edge, (run.started_ns, run.ended_ns or run.changed_ns), (run.model, run.model_version)
-        edge = next((each.edge for each in self._reader.devices() if each.device == wanted.device), "")
+        edge = next((each.edge for each in self.reader.devices() if each.device == wanted.device), "")
         if not edge:
             msg = f"there is no device {wanted.device!r}"
             raise ReachError(msg)

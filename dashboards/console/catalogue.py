@@ -12,14 +12,12 @@ from starlette.responses import FileResponse, Response
 from dashboards.console.desk import Desk
 from dashboards.console.download import TYPES, Slots, file_name
 from dashboards.console.problem import Problem
+from dashboards.console.when import moment
 from models.catalogue.catalogued import Catalogued
 from models.catalogue.entries import Moved
+from models.catalogue.known_runs import EVER_NS, known_runs
 from models.catalogue.ledger import digest_of
 from models.catalogue.lineage import UnknownThingError
-from models.catalogue.outcomes import judged
-
-MOST_RUNS = 20_000  # in one file, the newest
-MOST_LABELS = 5 * MOST_RUNS  # the newest, of all procedures and devices
 
 
 def catalogued(desk: Desk) -> Catalogued:
@@ -53,15 +51,19 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.get("/procedures/{procedure:path}/rows", response_class=FileResponse)
     def rows(
+        *,
         procedure: str,
         form: Annotated[Literal["csv", "parquet"], Query(alias="format")] = "csv",
         name: Annotated[str, Query(description="what the file is called where it goes")] = "",
+        start: Annotated[str, Query(description="of runs that began since, ISO 8601 or ns; default: all")] = "",
+        end: Annotated[str, Query(description="and before, ISO 8601 or ns")] = "",
+        noted: Annotated[bool, Query(description="whether the catalogue remembers the file")] = True,
     ) -> FileResponse:
         """The runs of a procedure that ended pass or fail by their labels as a file, a wide row a run: to train on."""
         from models.catalogue.run_table import run_table  # noqa: PLC0415 -- pandas takes a second to load
 
-        ended = judged(desk.reader.runs(procedure=procedure, limit=MOST_RUNS), desk.reader.labels(limit=MOST_LABELS))
-        table = run_table([run for run, _ in ended])
+        span = {"start_ns": moment(start, "start", 0), "end_ns": moment(end, "end", EVER_NS)}
+        table = run_table([run for run, _ in known_runs(desk.reader, procedure, **span)])
         if not len(table):
             remedy = "GET /api/v1/procedures lists the procedures there are, with their runs."
             raise Problem(404, f"No run of {procedure!r} ended pass or fail yet.", remedy=remedy)
@@ -79,7 +81,9 @@ def router(desk: Desk) -> APIRouter:
             else:
                 table.to_parquet(path, index=False)
             named = name or file_name(procedure, form)
-            remember(desk, Moved("exported", named, digest_of(path), len(table), desk.now_ns(), procedure=procedure))
+            if noted:
+                moved = Moved("exported", named, digest_of(path), len(table), desk.now_ns(), procedure=procedure)
+                remember(desk, moved)
         except BaseException:
             done()
             raise

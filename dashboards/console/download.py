@@ -58,11 +58,13 @@ def router(desk: Desk) -> APIRouter:
         responses={200: {"content": {kind: {} for kind in TYPES.values()}}},
     )
     def export(
+        *,
         device: str,
         form: Annotated[Literal["csv", "parquet"], Query(alias="format")] = "csv",
         start: Annotated[str, Query(description="ISO 8601 or ns; default: the first row")] = "",
         end: Annotated[str, Query(description="ISO 8601 or ns, exclusive; default: the newest row")] = "",
         name: Annotated[str, Query(description="what the file is called where it goes")] = "",
+        noted: Annotated[bool, Query(description="whether the catalogue remembers the file")] = True,
     ) -> FileResponse:
         """Every row of a device, column `time` (ISO 8601 UTC, ns) first, as a file."""
         known = find(desk, device)
@@ -77,7 +79,7 @@ def router(desk: Desk) -> APIRouter:
 
         try:
             rows = desk.reader.export(device, path, form=form, start_ns=start_ns, end_ns=end_ns)
-            if desk.catalogue is not None:
+            if noted and desk.catalogue is not None:
                 from_ns, to_ns = max(start_ns, known.first_ns), min(end_ns - 1, known.last_ns)
                 moved = Moved("exported", name or file_name(device, form), digest_of(path), rows, desk.now_ns())
                 desk.catalogue.note(replace(moved, device=device, from_ns=from_ns, to_ns=to_ns))

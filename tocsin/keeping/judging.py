@@ -10,7 +10,7 @@ from models.arrays import F64, I64, Bools
 from models.reading.sheets import Sheet
 from models.recipe import Recipe
 from tocsin.keeping.job import Job, Portion
-from tocsin.keeping.sheets import frame_of, sheets, stretches
+from tocsin.keeping.sheets import frame_of, of_store, sheets, stretches
 from tocsin.keeping.spans import NOBODY, ODD, USUAL, Span, held
 from wire.config import DAY_NS
 
@@ -20,10 +20,12 @@ NEWEST_NS = DAY_NS  # at least, also where a candidate is judged at once
 
 
 def evidence_sheets(job: Job, recipe: Recipe, folder: Path) -> list[Sheet]:
-    """A sheet a stretch; labels are 1 where somebody called it odd, 0 normal, and missing where nobody said anything.
+    """A sheet a stretch, for the model of this recipe.
 
-    Rows of maintenance are left out. Rows under alarms that nobody judged stay in: a candidate may not ring there more.
+    Labels are 1 where somebody called it odd, 0 normal, and missing where nobody said anything. Rows of maintenance are
+    left out. Rows under alarms that nobody judged stay in: a candidate may not ring there more.
     """
+    recipe = of_store(recipe)
     found = [sheet for portion in job.portions for sheet in _of_device(portion, recipe, folder, job)]
     runs = sheets(msgspec.structs.replace(job, portions=()), recipe, folder)
     return found + [each.sheet for each in runs]

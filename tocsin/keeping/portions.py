@@ -7,11 +7,9 @@ from types import MappingProxyType
 
 import msgspec
 
-from models.catalogue.outcomes import judged
-from models.catalogue.run_table import run_table
-from store.port import Device, Reader
-from tocsin.keeping.job import Portion, Runs
-from tocsin.keeping.look import devices_of, procedures_of, whole_of
+from tocsin.access import Held, KnownDevice
+from tocsin.keeping.job import Job, Portion, Runs
+from tocsin.keeping.look import whole_of
 from tocsin.keeping.spans import spans
 from wire.config import Config
 from wire.messages import NS_PER_S, Run
@@ -19,11 +17,11 @@ from wire.messages import NS_PER_S, Run
 PIECES = 24  # of a history that is too long to be taken whole
 PROBE_NS = 600 * NS_PER_S
 MOST_ALARMS = 500  # of a device; rows under older ones count as usual
-MOST_LABELS = 20_000
-MOST_RUNS = 20_000
 MOST_WEIGHT = 20.0  # of a run of after a drift, beside those of before
 NEVER_NS = 2**63 - 1
-NOT_SINCE: Mapping[str, int] = MappingProxyType({})
+GLOB = frozenset("*?[")
+Since = Mapping[str, int]
+NOT_SINCE: Since = MappingProxyType({})
 BYTES_A_VALUE = 200  # that a training needs in all: its rows, their features, what it fits
 
 
@@ -31,57 +29,53 @@ class NoRowsError(Exception):
     """There is nothing to train on; the message says what is missing."""
 
 
-def portions(
-    config: Config,
-    name: str,
-    reader: Reader,
-    folder: Path,
-    *,
-    start_ns: int,
-    end_ns: int,
-    memory: int,
-    since: Mapping[str, int],
-) -> tuple[Portion, ...]:
-    """Of each device that the model watches; as many rows as fit into the memory, in pieces all over its history.
+def gathered(config: Config, job: Job, held: Held, folder: Path, *, start_ns: int, since: Since = NOT_SINCE) -> Job:
+    """A job with the rows and runs of [start_ns, at_ns) of what a model watches: for the keeper and the command alike.
 
-    `since`: from when on only, of devices that drifted then.
+    To judge by, runs are those that began since `since_ns`; rows are all, as labelled ones may be older. `since`: from
+    when on only, of devices that drifted then.
     """
-    devices = [device for device in devices_of(config, name, reader) if device.last_ns >= start_ns]
-    values = memory // BYTES_A_VALUE // max(1, len(devices))
+    begun_ns = job.since_ns if job.kind == "judge" else start_ns
+    rows = portions(config, job, held, folder, start_ns=start_ns, since=since)
+    return msgspec.structs.replace(job, portions=rows, runs=runs(config, job, held, folder, start_ns=begun_ns))
+
+
+def portions(
+    config: Config, job: Job, held: Held, folder: Path, *, start_ns: int, since: Since = NOT_SINCE
+) -> tuple[Portion, ...]:
+    """Of each device that the model watches; as many rows as fit into the memory, in pieces all over its history."""
+    mine = [each for each in held.devices() if config.device(each.device).model == job.name]
+    devices = [device for device in mine if device.last_ns >= start_ns]
+    values = job.memory // BYTES_A_VALUE // max(1, len(devices))
     found = []
     for at, device in enumerate(devices):
         first = max(start_ns, device.first_ns, since.get(device.device, 0))
-        last = min(end_ns, device.last_ns + 1)
+        last = min(job.at_ns, device.last_ns + 1)
         files = []
-        for piece, (begin, end) in enumerate(pieces(reader, device, first, last, most=_rows(device, values))):
+        most = _rows(device, values)
+        for piece, (begin, end) in enumerate(pieces(held, device, first, last, most=most, folder=folder)):
             file = f"{at}-{piece}.parquet"
-            if reader.export(device.device, folder / file, form="parquet", start_ns=begin, end_ns=end):
+            if held.export(device.device, folder / file, form="parquet", start_ns=begin, end_ns=end, noted=False):
                 files.append(file)
         if files:
-            labels = reader.labels(device=device.device, withdrawn=True, limit=MOST_LABELS)
-            alarms = reader.alarms(device=device.device, limit=MOST_ALARMS)
-            said = spans(alarms, labels, end_ns=last, history=reader.history)
+            # Whoever judges believes only what was said; an alarm that nobody judged is nothing said.
+            alarms = held.alarms(device.device)[:MOST_ALARMS] if job.kind == "train" else ()
+            labels = held.labels(device=device.device, withdrawn=True)
+            said = spans(alarms, labels, end_ns=last, history=held.history)
             found.append(Portion(device.device, tuple(files), config.device(device.device), said))
     return tuple(found)
 
 
-def runs(
-    config: Config, name: str, reader: Reader, folder: Path, *, since_ns: int, since: Mapping[str, int] = NOT_SINCE
-) -> tuple[Runs, ...]:
-    """Of each procedure whose runs the model calls; how a run ended is what the newest label that stands says.
-
-    A run without a label was stopped on advice, which knows its end from the model alone, or its label was withdrawn.
-    `since`: from when on the runs of an edge that drifted count together as much as those of before.
-    """
-    known = reader.runs(since_ns=since_ns, limit=MOST_RUNS, rows=False)
-    labels = reader.labels(since_ns=since_ns, limit=MOST_LABELS)
+def runs(config: Config, job: Job, held: Held, folder: Path, *, start_ns: int) -> tuple[Runs, ...]:
+    """Of each procedure whose runs the model calls, also by a pattern; which runs tell, `known_runs` says."""
+    whole = {rule.match for rule in config.procedures if not GLOB.intersection(rule.match)}
     found = []
-    for at, procedure in enumerate(procedures_of(config, name, known)):
-        rows = judged(reader.runs(procedure=procedure, since_ns=since_ns, limit=MOST_RUNS), labels)
-        if rows:
+    for at, procedure in enumerate(sorted(whole.union(held.procedures()))):
+        if config.procedure(procedure).model == job.name:
             file = f"runs-{at}.parquet"
-            run_table(evened([run for run, _ in rows], since)).to_parquet(folder / file)
-            found.append(Runs(procedure, file, tuple(label.id for _, label in rows)))
+            labels = held.take_runs(procedure, folder / file, start_ns=start_ns, end_ns=job.at_ns)
+            if labels is not None:
+                found.append(Runs(procedure, file, labels))
     return tuple(found)
 
 
@@ -97,9 +91,11 @@ def evened(runs: Sequence[Run], since: Mapping[str, int]) -> Sequence[Run]:
     ]
 
 
-def pieces(reader: Reader, device: Device, start_ns: int, end_ns: int, *, most: int) -> list[tuple[int, int]]:
+def pieces(
+    held: Held, device: KnownDevice, start_ns: int, end_ns: int, *, most: int, folder: Path
+) -> list[tuple[int, int]]:
     """Stretches of a history that hold about so many rows: all of it, or the end of each of PIECES parts."""
-    share = most / max(1.0, _rate(reader, device) * (end_ns - start_ns))
+    share = most / max(1.0, _rate(held, device, folder) * (end_ns - start_ns))
     if share >= 1.0:
         return [(start_ns, end_ns)]
     step = (end_ns - start_ns) // PIECES
@@ -107,16 +103,18 @@ def pieces(reader: Reader, device: Device, start_ns: int, end_ns: int, *, most: 
     return [(end_ns - at * step - length, end_ns - at * step) for at in reversed(range(PIECES))]
 
 
-def _rows(device: Device, values: int) -> int:
+def _rows(device: KnownDevice, values: int) -> int:
     return max(1, values // max(1, len(device.channels)))
 
 
-def _rate(reader: Reader, device: Device) -> float:
+def _rate(held: Held, device: KnownDevice, folder: Path) -> float:
     """Rows a ns: as counted, else as in its last minutes."""
     if device.rows is not None:
         return device.rows / max(1, device.last_ns - device.first_ns)
-    newest = reader.readings(device.device, start_ns=device.last_ns - PROBE_NS, end_ns=device.last_ns + 1)
-    return len(newest.t_ns) / PROBE_NS
+    probe, span = folder / "probe.parquet", (device.last_ns - PROBE_NS, device.last_ns + 1)
+    rows = held.export(device.device, probe, form="parquet", start_ns=span[0], end_ns=span[1], noted=False)
+    probe.unlink(missing_ok=True)
+    return rows / PROBE_NS
 
 
 def drop(folder: Path) -> None:

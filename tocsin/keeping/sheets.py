@@ -33,8 +33,12 @@ class Sourced(msgspec.Struct, frozen=True):
 
 
 def recipe_for(job: Job) -> Recipe:
-    """With the columns that a store's rows have, beside those of its own; raises RecipeError."""
-    recipe = recipe_of(job.recipe)
+    """That of a job, for a store's rows; raises RecipeError."""
+    return of_store(recipe_of(job.recipe))
+
+
+def of_store(recipe: Recipe) -> Recipe:
+    """With the columns that a store's rows have, beside those of its own."""
     if recipe.task is Task.OUTCOME:
         return recipe
     group = recipe.columns.group if DEVICE in recipe.columns.group else (DEVICE, *recipe.columns.group)

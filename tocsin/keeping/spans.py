@@ -8,8 +8,11 @@ import msgspec
 import numpy as np
 
 from models.arrays import I64
+from tocsin.access import Rang, Said
 from wire.messages import Alarm, Label
 
+State = Alarm | Rang  # as a reader has it, or as a command is told of it
+Word = Label | Said
 Taken = Literal["usual", "odd", "out"]
 RULE = "anomaly"  # alarms of models have this rule
 OF_MACHINES = frozenset({RULE, "limit", "life", "outcome", "drift", "stuck", "range", "late"})  # rules, by first word
@@ -30,7 +33,7 @@ class Span(msgspec.Struct, frozen=True):
 
 
 def spans(
-    alarms: Iterable[Alarm], labels: Sequence[Label], *, end_ns: int, history: Callable[[str], Sequence[Alarm]]
+    alarms: Iterable[State], labels: Sequence[Word], *, end_ns: int, history: Callable[[str], Sequence[State]]
 ) -> tuple[Span, ...]:
     """Of one device, in the order in which they are laid over each other: the newest word counts.
 
@@ -58,7 +61,7 @@ def spans(
     return tuple(found)
 
 
-def _untils(said: Sequence[Label], end_ns: int) -> list[int]:
+def _untils(said: Sequence[Word], end_ns: int) -> list[int]:
     """How far each word reaches at most: to before the rows of which somebody spoke later."""
     later: list[int] = []
     found = []
@@ -74,19 +77,19 @@ def says_of_rows(meaning: str, rule: str) -> bool:
     return not rule or meaning == "maintenance" or rule.partition(":")[0] in OF_MACHINES
 
 
-def _others(label: Label) -> set[str]:
+def _others(label: Word) -> set[str]:
     """Who withdrew it, unless that is who made it: a person may take back a word."""
     return {label.withdrawn_by} - {label.who}
 
 
-def _parts(label: Label, of_alarm: Sequence[tuple[int, int]], until_ns: int) -> list[tuple[int, int]]:
+def _parts(label: Word, of_alarm: Sequence[tuple[int, int]], until_ns: int) -> list[tuple[int, int]]:
     """What a label speaks of: of an alarm, the times in which it stood, the last one to its end or `until_ns`."""
     met = [(first, last) for first, last in of_alarm if first <= label.to_ns and last >= label.from_ns]
     cut = [(max(first, label.from_ns), max(min(last, until_ns), min(last, label.to_ns))) for first, last in met]
     return cut or [(label.from_ns, label.to_ns)]
 
 
-def stood(states: Sequence[Alarm], end_ns: int) -> list[tuple[int, int]]:
+def stood(states: Sequence[State], end_ns: int) -> list[tuple[int, int]]:
     """When the condition of an alarm stood, by its states, oldest first; to the end if it still does."""
     found: list[tuple[int, int]] = []
     since: int | None = None

@@ -12,6 +12,7 @@ from models.registry.errors import ModelDamagedError, ModelMissingError
 from models.registry.folder import CANDIDATE, CHAMPION, Registry
 from store.errors import StoreError
 from store.port import Reader, StoreAwayError
+from tocsin.at_hand import AtHand
 from tocsin.keeping import portions
 from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Ended, Page, Ruling, Trained
@@ -142,21 +143,10 @@ class Trainings:
 
     def _with_rows(self, job: Job, rule: ModelRule, folder: Path, since: Mapping[str, int]) -> Job:
         """With what the store holds of its history."""
-        start_ns, reader = job.at_ns - rule.history_ns, self._reader
-        rows = portions.portions(
-            self._config,
-            job.name,
-            reader,
-            folder,
-            start_ns=start_ns,
-            end_ns=job.at_ns,
-            memory=rule.memory,
-            since=since,
-        )
-        since_ns = job.since_ns if job.kind == "judge" else start_ns
-        weighed = since if job.kind == "train" else {}
-        runs = portions.runs(self._config, job.name, reader, folder, since_ns=since_ns, since=weighed)
-        return msgspec.structs.replace(job, portions=rows, runs=runs)
+        weighed = since if job.kind == "train" else portions.NOT_SINCE
+        held = AtHand(self._reader, taken=lambda runs: portions.evened(runs, weighed))
+        start_ns = job.at_ns - rule.history_ns
+        return portions.gathered(self._config, job, held, folder, start_ns=start_ns, since=since)
 
     def _ended(self, rule: ModelRule, page: Page, now_ns: int, result: Result, *, why: str) -> Page:
         """A training is over; after failures the next one waits twice as long each time."""

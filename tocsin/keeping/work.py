@@ -18,15 +18,14 @@ from pathlib import Path
 from models.contract import Task
 from models.head import TrainingError
 from models.judging.evaluation import EvaluationError
-from models.judging.gate import gate
 from models.reading.errors import ReadingError
 from models.recipe import RecipeError
 from models.registry.errors import ModelDamagedError, ModelRefusedError, RegistryError
 from models.registry.folder import Registry
-from tocsin.gating import evidence
+from tocsin.gating import ruled
 from tocsin.keeping.job import Job, Kind, Result, conclude, read
 from tocsin.keeping.judging import evidence_sheets
-from tocsin.keeping.sheets import label_of, recipe_for, sheets, sourced
+from tocsin.keeping.sheets import recipe_for, sheets, sourced
 from tocsin.model_place import ModelError, registry, stored
 from tocsin.model_training import Wish, make
 from wire.units import size_text
@@ -88,17 +87,16 @@ def _train(job: Job, folder: Path) -> Result:
 
 def _judge(job: Job, folder: Path) -> Result:
     """On rows that neither saw in training, and on those that people labelled."""
-    recipe, where = recipe_for(job), _registry(job)
-    rows = evidence_sheets(job, recipe, folder)
-    if recipe.task is Task.OUTCOME and sum(len(each.frame) for each in rows) < FEWEST_RUNS:
-        says = f"version {job.candidate} is judged once {FEWEST_RUNS} runs were tested to the end beside it"
-        return Result(ok=False, says=says, waits=True)
+    where = _registry(job)
     try:
         new = stored(f"{job.name}@{job.candidate}", where)
     except (ModelDamagedError, ModelRefusedError) as error:
         return Result(ok=False, says=str(error), version=job.candidate)
-    old = stored(f"{job.name}@{job.champion}", where)
-    ruling = gate(evidence(new, old, rows, label="" if recipe.task is Task.OUTCOME else label_of(recipe)))
+    rows = evidence_sheets(job, new.recipe, folder)
+    if new.recipe.task is Task.OUTCOME and sum(len(each.frame) for each in rows) < FEWEST_RUNS:
+        says = f"version {job.candidate} is judged once {FEWEST_RUNS} runs were tested to the end beside it"
+        return Result(ok=False, says=says, waits=True)
+    ruling = ruled(new, stored(f"{job.name}@{job.champion}", where), rows)
     for check in ruling.checks:
         log.info("%s: %s", check.what, check.sentence)
     says = "; ".join(check.sentence for check in ruling.checks if check.passed) if ruling.passed else ruling.why

@@ -1,6 +1,6 @@
 """What is looked at for a model that calls runs of a procedure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,8 +13,10 @@ from models.recipe import parse
 from models.registry.folder import Registry
 from store.box import DuckStore
 from store.port import Commit
+from tocsin.at_hand import AtHand
 from tocsin.keeping import portions
 from tocsin.keeping.diary import Page, Ringing
+from tocsin.keeping.job import Job, Runs
 from tocsin.keeping.look import WHOLE, Look, looks, reference_of, whole_of
 from tocsin.keeping.triggers import Case, reason
 from tocsin.model_data import sheets
@@ -162,6 +164,13 @@ def test_a_label_that_was_made_later_says_how_a_run_ended_for_the_watch_too(benc
     assert {each.what for each in benches.look().watch.findings if each.stands} == {"calibration"}
 
 
+def learnt_from(benches: Benches, folder: Path, since: Mapping[str, int] = portions.NOT_SINCE) -> Runs:
+    held = AtHand(benches.store, taken=lambda runs: portions.evened(runs, since))
+    job = Job(kind="train", name=NAME, recipe="", called="", registry="", memory=0, why="", at_ns=10_000 * S)
+    (found,) = portions.runs(CONFIG, job, held, folder, start_ns=0)
+    return found
+
+
 def test_a_training_reads_what_the_newest_label_that_stands_says_of_a_run(benches: Benches, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     four = [run(1000 + number, rng) for number in range(4)]
@@ -170,7 +179,7 @@ def test_a_training_reads_what_the_newest_label_that_stands_says_of_a_run(benche
     benches.says(four[0], "fail", at=20, name="better")
     benches.says(four[1], "fail", at=10)
     benches.says(four[2], "pass", at=10, gone="ana")
-    (found,) = portions.runs(CONFIG, NAME, benches.store, tmp_path, since_ns=0)
+    found = learnt_from(benches, tmp_path)
     assert found.procedure == "servo-a"
     assert set(found.labels) == {"better", "r1001-fail"}
     table = pd.read_parquet(tmp_path / found.file)
@@ -184,7 +193,7 @@ def test_runs_of_after_a_drift_count_together_as_much_as_those_of_before(benches
     for each in every:
         benches.says(each, "pass", at=each.ended_ns)
     since = {whole_of(EDGE): every[90].started_ns}
-    (found,) = portions.runs(CONFIG, NAME, benches.store, tmp_path, since_ns=0, since=since)
+    found = learnt_from(benches, tmp_path, since)
     weight = pd.read_parquet(tmp_path / found.file).set_index("run")["weight"]
     assert weight[[each.run for each in every[:90]]].tolist() == [1.0] * 90
     assert weight[[each.run for each in every[90:]]].tolist() == [9.0] * 10
