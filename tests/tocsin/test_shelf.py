@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +11,15 @@ from models.contract import Detector, Job, Scored, Task
 from models.fitting.training import train
 from models.recipe import load, shipped
 from models.registry.errors import ModelDamagedError
+from models.registry.folder import Registry
+from models.registry.manifest import Facts
 from models.trained import Trained
 from models.watching.reference import NoReferenceError, Reference
 from models.watching.training import of_training
-from tests.models.made import TRAINED, fitted, recorded
+from tests.models.made import TRAINED, fitted, recipe, recorded
 from tests.stream.plant import Distance
+from tocsin.gating import tried
+from tocsin.model_place import ModelError
 from tocsin.shelf import KEPT, Shelf, tried_out
 
 
@@ -115,8 +120,8 @@ def test_every_kind_of_model_speaks_when_tried_out(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in shipped() if load(name).task is not Task.ONLINE])
 @pytest.mark.filterwarnings("ignore")  # so few made rows worry some of them
 def test_what_is_learnt_by_any_shipped_recipe_speaks_when_tried_out(name: str) -> None:
-    recipe = load(name)
-    model = train(recipe, recorded(recipe.task), name=name).model
+    shipped_one = load(name)
+    model = train(shipped_one, recorded(shipped_one.task), name=name).model
     assert tried_out(model) == ""
     assert tried_out(model, usual(model)) == ""
 
@@ -128,6 +133,16 @@ def test_a_model_that_says_the_same_of_everything_is_not_put_to_work(*, known: b
     deaf = replace(model, head=replace(model.head, whiten=0.0 * model.head.whiten))
     why = tried_out(deaf, usual(model) if known else None)
     assert why == "it says 0.00 of every row, whatever the row holds"
+
+
+def test_such_a_model_is_not_promoted_by_hand_either(tmp_path: Path) -> None:
+    model, where = fitted("mahalanobis"), Registry.open(str(tmp_path))
+    assert isinstance(model.head, Head)
+    for made in (model, replace(model, head=replace(model.head, whiten=0.0 * model.head.whiten))):
+        where.save(made, recipe("mahalanobis"), Facts(made_at_ns=1))
+    tried("mahalanobis", 1, where)
+    with pytest.raises(ModelError, match=r"mahalanobis@2: it says 0\.00 of every row"):
+        tried("mahalanobis", 2, where)
 
 
 def usual(model: Trained) -> Reference | None:
