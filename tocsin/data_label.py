@@ -18,10 +18,10 @@ MEANINGS: tuple[str, ...] = get_args(Meaning)
 @click.option("--from", "start", default="", help="ISO 8601, e.g. 2026-05-01T06:00Z.")
 @click.option("--to", "end", default="", help="ISO 8601.")
 @click.option("--as", "meaning", type=click.Choice(MEANINGS), help="What it was.")
-@click.option("--who", default="", help="Your name; kept with the label.")
+@click.option("--who", default="", help="Your name; kept with the label. With --list: whose labels.")
 @click.option("--comment", default="", help="A comment, or why a label is withdrawn.")
 @click.option("--withdraw", default="", metavar="ID", help="Take this label back; it stays to be seen.")
-@click.option("--list", "listing", is_flag=True, help="Show the labels there are, newest first.")
+@click.option("--list", "listing", is_flag=True, help="Show what people said, newest first.")
 @CONFIG
 @AS_JSON
 def label(
@@ -55,7 +55,7 @@ def label(
         stop("a label needs a name: --who", USAGE)
     try:
         if listing:
-            _list(list_labels(config, device=device, run=run), as_json=as_json)
+            _list(list_labels(config, device=device, run=run), who.strip(), one=bool(run), as_json=as_json)
             return
         if withdraw:
             by = take_back(config, withdraw, who=who.strip(), why=comment.strip())
@@ -72,14 +72,21 @@ def label(
     click.echo(json.dumps({"label": id_}) if as_json else f"{id_}: {device or run} was {meaning}, says {who.strip()}")
 
 
-def _list(found: list[dict[str, object]], *, as_json: bool) -> None:
+def _list(found: list[dict[str, object]], who: str, *, one: bool, as_json: bool) -> None:
+    """Labels as text: what people said, among which the outcomes of tests would be all that is seen."""
+    from stream.benches.ending import TEST  # noqa: PLC0415
+
     if as_json:
-        click.echo(json.dumps(found))
+        click.echo(json.dumps([each for each in found if who in {"", each["who"]}]))
         return
-    for each in found:
+    shown = [each for each in found if (each["who"] == who if who else one or each["who"] != TEST)]
+    outcomes = 0 if who or one else len(found) - len(shown)
+    for each in shown:
         gone = f"  withdrawn by {each['withdrawn_by']}" if each["withdrawn_by"] else ""
         what = each["device"] or f"run {each['run']}"
         told = f"{each['id']}  {each['meaning']:11}  {what}  {each['from']} to {each['to']}  {each['who']}"
         click.echo(f"{told}{'  ' if each['comment'] else ''}{each['comment']}{gone}")
-    if not found:
-        click.echo("nobody has labelled anything yet")
+    if not shown:
+        click.echo(f"{who or 'nobody'} has labelled {'nothing' if who else 'anything'} yet")
+    if outcomes:
+        click.echo(f"and {outcomes:,} outcomes of runs: --who {TEST} shows them")
