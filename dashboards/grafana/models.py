@@ -170,7 +170,7 @@ _RUNS = Panel(
         Target(
             text=select(
                 '"run", "unit", "procedure", "station", "state", "would_stop_at", "stopped_at", "saved_s", '
-                '"site", "edge"',
+                '"model", "model_version", "site", "edge"',
                 RUNS,
                 where=picked("site", "edge"),
                 end="ORDER BY time DESC LIMIT 200",
@@ -189,6 +189,8 @@ _RUNS = Panel(
         Column(name="would_stop_at", shown="Costs said stop after"),
         Column(name="stopped_at", shown="Told to stop after"),
         Column(name="saved_s", shown="Time that saves", unit="s"),
+        Column(name="model", shown="Called by"),
+        Column(name="model_version", shown="Version"),
         *SITE_EDGE,
     ),
 )

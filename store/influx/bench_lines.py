@@ -90,6 +90,8 @@ def _run(run: Run) -> Point:
         "would_stop": float(bool(run.would_stop_at)),
         "stopped_at": run.stopped_at,
         "would_stop_at": run.would_stop_at,
+        "model": run.model,
+        "model_version": float(run.model_version),
         BODY: written(msgspec.structs.replace(run, row={})),
         CELLS: written(run.row) if run.row else None,
     }

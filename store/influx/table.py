@@ -77,8 +77,8 @@ LIVENESS = Measurement(  # time: the input clock
 RUNS = Measurement(  # time: when it changed, its last six digits tell runs and changes apart
     name="runs",
     tags=(EDGE, PROCEDURE, SITE, STATION),
-    fields=("change", "control", "p_fail", "saved_s", "passed", "failed", "told", "would_stop"),
-    texts=("run", "unit", "state", "stopped_at", "would_stop_at", BODY, CELLS),
+    fields=("change", "control", "p_fail", "saved_s", "passed", "failed", "told", "would_stop", "model_version"),
+    texts=("run", "unit", "state", "stopped_at", "would_stop_at", "model", BODY, CELLS),
 )
 ADVICE = Measurement(  # time: the step's end, its last six digits tell runs and steps apart
     name="advice",

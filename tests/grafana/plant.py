@@ -79,7 +79,7 @@ def _messages(now_ns: int) -> Iterator[Message]:
     yield msgspec.structs.replace(call, **where)
     yield Run(
         ORIGIN, "edge-1", "run-1", 2, "u-1", "end of line", "1", "press", "aborted", begin_ns, last_ns,
-        would_stop_at="leak test", stopped_at="leak test", saved_s=300.0,
+        would_stop_at="leak test", stopped_at="leak test", saved_s=300.0, model="eol", model_version=2,
     )  # fmt: skip
     yield DeadLetter(ORIGIN, "serial-1", "not UTF-8", b"\xff", 3, 1, last_ns)
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from dashboards.grafana.models import MODELS
 from store.influx.table import CONTRIBUTION, MEASUREMENTS
 from tests.grafana.asked import ALL, RULES, Asked
 
@@ -60,3 +61,8 @@ def test_a_rule_speaks_only_of_labels_that_its_query_gives(title: str) -> None:
 def test_a_picked_name_is_put_into_a_pattern_with_its_signs_escaped(asked: Asked) -> None:
     patterns = re.findall(r"=~ /([^/]+)/", asked.text)
     assert not [name for each in patterns for name in re.findall(r"\$\w+|\$\{\w+\}", each)]
+
+
+def test_what_a_stop_saves_is_told_with_the_model_and_version_that_called_it() -> None:
+    (runs,) = [panel for panel in MODELS.panels if panel.title == "Test runs"]
+    assert {"saved_s", "model", "model_version"} <= {column.name for column in runs.columns}
