@@ -100,3 +100,9 @@ def test_an_edge_loads_no_driver_that_it_was_not_configured_for() -> None:
 
 def test_the_command_answers_without_loading_a_room() -> None:
     assert loaded_by("tocsin.command") & (HEAVY | ROOMS) <= {"tocsin", "wire"}
+
+
+@pytest.mark.parametrize("program", ["box", "stream_role", "serve_role"])
+def test_what_only_scores_and_shows_loads_nothing_of_what_trains(program: str) -> None:
+    trains = {"pandas", "scipy", "sklearn", "lightgbm", "optuna", "matplotlib", "mlflow"}
+    assert loaded_by(f"tocsin.{program}") & trains == set()

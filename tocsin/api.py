@@ -13,10 +13,11 @@ from models.reading.errors import ReadingError
 from models.recipe import Recipe, RecipeError
 from models.registry.errors import RegistryError
 from tocsin.export import EVER_NS
-from tocsin.model_data import Data, recipe_of, sheets
+from tocsin.model_data import Data, sheets
 from tocsin.model_place import Model, ModelError, found, online, registry
 from tocsin.model_scoring import compared, judged, scored, titled
 from tocsin.model_training import Wish, make
+from tocsin.recipes import recipe_of
 from tocsin.recorded import Moment, frame, moment_ns
 
 __all__ = [

@@ -66,10 +66,11 @@ def train(
     from models.fitting.trial import Trial  # noqa: PLC0415
     from models.recipe_text import text  # noqa: PLC0415
     from tocsin import model_tables  # noqa: PLC0415
-    from tocsin.model_data import recipe_of, sheets  # noqa: PLC0415
+    from tocsin.model_data import sheets  # noqa: PLC0415
     from tocsin.model_place import registry  # noqa: PLC0415
     from tocsin.model_training import Wish, make  # noqa: PLC0415
     from tocsin.progress import Progress  # noqa: PLC0415
+    from tocsin.recipes import recipe_of  # noqa: PLC0415
 
     progress = Progress("search")
 

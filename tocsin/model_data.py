@@ -1,4 +1,4 @@
-"""What a person hands over as data, a path, a glob or frames, as sheets; what they say of its columns, in a recipe."""
+"""What a person hands over as data, a path, a glob or frames, as sheets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,9 +8,8 @@ import pandas as pd
 
 from models.reading.errors import ReadingError
 from models.reading.sheets import Sheet, of_frame, paths_of, read
-from models.recipe import Columns, Recipe, changed, load
+from models.recipe import Columns
 
-SHIPPED = Path("models/recipes")
 Data = pd.DataFrame | str | Path | Sequence[pd.DataFrame] | Sequence[str | Path] | Mapping[str, pd.DataFrame]
 
 
@@ -36,33 +35,3 @@ def sheets(data: Data, columns: Columns | None = None) -> list[Sheet]:
         msg = "there is no data: give at least one frame or file"
         raise ReadingError(msg)
     return found
-
-
-def recipe_of(
-    recipe: Recipe | str | Path,
-    *,
-    label: str = "",
-    ignore: Sequence[str] = (),
-    time: str = "",
-    group: Sequence[str] = (),
-    seed: int | None = None,
-) -> Recipe:
-    """A recipe by name or file, with what is said of it for this data; raises RecipeError."""
-    found = recipe if isinstance(recipe, Recipe) else load(_shipped(Path(recipe)))
-    columns, changes = found.columns, dict[str, object]()
-    if label:
-        changes["columns.labels"] = [label, *(name for name in columns.labels if name != label)]
-    if ignore:
-        changes["columns.ignore"] = [*columns.ignore, *ignore]
-    if time:
-        changes["columns.time"] = [time, *(name for name in columns.time if name != time)]
-    if group:
-        changes["columns.group"] = list(group)
-    if seed is not None:
-        changes["seed"] = seed
-    return changed(found, changes) if changes else found
-
-
-def _shipped(path: Path) -> Path:
-    """A shipped recipe may also be named by its place in the checkout, from wherever."""
-    return Path(path.name) if path.parent == SHIPPED and not path.exists() else path

@@ -10,9 +10,9 @@ from models.recipe import Recipe, RecipeError
 from models.registry.errors import ModelMissingError, RegistryError
 from models.registry.folder import CHAMPION, Entry, Registry
 from models.registry.manifest import is_name
-from tocsin.model_data import recipe_of
 from tocsin.options import DEFAULT
 from tocsin.places import REGISTRY, models_url
+from tocsin.recipes import recipe_of
 from wire.config import Config
 from wire.problem import SettingsError
 from wire.settings import load as load_config
