@@ -130,9 +130,11 @@ def _side(version: int, both: Sequence[_Called], by: _By, costs: Costs) -> Side:
 
 
 def _resampled(gains: Sequence[float]) -> Amount:
-    """Their sum, with the interval of a bootstrap."""
-    values, counts = np.unique(gains, return_counts=True)
-    drawn = np.random.default_rng(0).multinomial(len(gains), counts / len(gains), size=DRAWS) @ values
+    """Their sum, with the interval of a bootstrap: how many are drawn that are not 0, and which of those."""
+    chance, some = np.random.default_rng(0), np.array([gain for gain in gains if gain])
+    times = chance.binomial(len(gains), some.size / len(gains), size=DRAWS)
+    picked = chance.choice(some, size=int(times.sum()))
+    drawn = np.bincount(np.repeat(np.arange(DRAWS), times), weights=picked, minlength=DRAWS)
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     total = float(sum(gains))
     return Amount(total, min(total, float(low)), max(total, float(high)))

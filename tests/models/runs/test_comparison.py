@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from models.runs.comparison import FEWEST, Comparison, compared
+from models.runs.savings import Amount
 from tests.store.benches import label, over, run
 from wire.config import Costs
 from wire.messages import Candidate, Run
@@ -98,6 +99,12 @@ def test_no_interval_is_told_of_a_difference_of_few_runs() -> None:
     few = [both("fail", candidate="S03")] * (FEWEST - 1)
     assert of(*few, *[both("pass")] * 500).more is None
     assert of(*few, both("fail", champion="S05")).more is not None
+
+
+def test_runs_that_each_would_have_stopped_for_the_same_gain_make_no_difference() -> None:
+    same = both("fail", champion="S05", candidate="S06")
+    alike = msgspec.structs.replace(same, saved_s=1200.0)
+    assert of(*[alike] * FEWEST).more == Amount(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("better", [0.0, 0.3])
