@@ -84,6 +84,7 @@ class Desk:
             program, cwd=self.config.parent, env=environment, capture_output=True, text=True, check=False, timeout=300
         )
         assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        assert '"remedy":' not in done.stdout, f"{line} was refused: {done.stdout}"
         return done.stdout
 
     def block(self, number: int) -> list[str]:
