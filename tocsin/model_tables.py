@@ -10,10 +10,12 @@ from models.kinds import Kind
 from models.recipe_text import text as recipe_text
 from models.registry.folder import Entry
 from models.registry.history import Pointing
+from models.registry.manifest import Data
 from tocsin.model_scoring import best
 from tocsin.model_training import Made
 
 STEPS = 5  # of a history
+CHANNELS = 12  # named in a line
 WORDS: Mapping[str, str] = {
     "f1": "F1",
     "far": "false-alarm rate",
@@ -146,8 +148,8 @@ def shown(entry: Entry, aliases: Mapping[str, int], history: Sequence[Pointing] 
         ["model", f"{entry.name}@{entry.version}" + (f" ({mine})" if mine else "")],
         ["trained", f"{day(facts.made_at_ns)}{' by ' + facts.owner if facts.owner else ''}"],
         ["data", f"{facts.data.rows} rows of {', '.join(source.name for source in facts.data.sources)}"],
-        ["label", facts.data.label or "none"],
-        ["channels", ", ".join(manifest.channels)],
+        ["label", _labelled(facts.data)],
+        ["channels", few(manifest.channels)],
         *([["classes", ", ".join(manifest.classes)]] if manifest.classes else []),
         *([name, number(value)] for name, value in facts.metrics.items()),
         *(["warning", warning] for warning in facts.warnings),
@@ -155,6 +157,18 @@ def shown(entry: Entry, aliases: Mapping[str, int], history: Sequence[Pointing] 
         *(_stepped(step) for step in history[-STEPS:]),
     ]
     return columns(rows) + "\n\n" + recipe_text(manifest.recipe)
+
+
+def few(names: Sequence[str]) -> str:
+    """Names in a line; of very many the first, and how many more: a test bench has hundreds."""
+    more = len(names) - CHANNELS
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:CHANNELS])} and {more} more"
+
+
+def _labelled(data: Data) -> str:
+    """The column of labels, and how many rows or units bear which."""
+    counts = ", ".join(f"{count} {name}" for name, count in data.counts.items())
+    return " ".join(part for part in (data.label or "none", f"({counts})" if counts else "") if part)
 
 
 def _stepped(step: Pointing) -> list[str]:

@@ -143,6 +143,17 @@ def test_versions_are_listed_shown_compared_and_promoted() -> None:
     assert "say which version" in done("models", "promote", "pump", code=2).stderr
 
 
+def test_a_model_of_units_says_how_many_passed_and_failed_and_does_not_bury_it_under_channels() -> None:
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(rng.normal(size=(60, 15)), columns=[f"c{number:02d}" for number in range(15)])
+    table["result"] = np.where(table["c00"] > 0.5, "fail", "pass")
+    failed = int((table["result"] == "fail").sum())
+    done("train", "outcome.toml", "--data", bench.put(Path("units.csv"), table), "--name", "line", "--label", "result")
+    shown = dict(line.split(maxsplit=1) for line in done("models", "show", "line").stdout.split("\n\n")[0].splitlines())
+    assert shown["label"] == f"result ({60 - failed} pass, {failed} fail)"
+    assert shown["channels"].endswith(", c11 and 3 more")
+
+
 def test_a_damaged_model_hides_no_other_from_the_list() -> None:
     for name in ("broken", "pump"):
         done("train", "anomaly.toml", "--data", normal(), "--name", name)
