@@ -1,6 +1,7 @@
-"""`tocsin demo`: a pump on a serial line, a spindle on MQTT and this machine; one wears out, one falls silent."""
+"""`tocsin demo`: machines of which one wears out and one falls silent, and test benches that stop early."""
 
 import json
+import logging
 import shutil
 import socket
 import tempfile
@@ -28,6 +29,8 @@ from store.errors import StoreError
 from tocsin.box import Box, BoxError
 from tocsin.broker import EmbeddedBroker
 from tocsin.check import checked
+from tocsin.demo_hall import CONFIG as HALL
+from tocsin.demo_hall import DemoHall
 from tocsin.ending import ended
 from tocsin.journal import begin_log
 from tocsin.options import PROBLEM, USAGE
@@ -85,7 +88,7 @@ silent_after = "5s"
 match = "host"
 every = "1s"
 channels.disk_percent = {{ uom = "%", limits = {{ H = 95, HH = 99, deadband = 1, response = "Free some disk." }} }}
-
+{hall}
 [console]
 listen = "{listen}"
 """
@@ -109,6 +112,7 @@ class Cast(msgspec.Struct, frozen=True):
 def run(*, headless: bool, for_s: float | None, folder: Path | None, listen: str, seed: int, as_json: bool) -> int:
     """Play until the time is over or a signal comes; returns the exit code."""
     begin_log(30 if as_json or headless else 20)
+    logging.getLogger("tocsin.shelf").setLevel(logging.ERROR)  # the model is to come, as the page says
     begun_ns = time.time_ns()
     cast = _cast(seed, begun_ns)
     if headless:
@@ -117,7 +121,7 @@ def run(*, headless: bool, for_s: float | None, folder: Path | None, listen: str
         with _folder(folder) as place, ended() as end:
             if for_s is not None:
                 _end_later(end, for_s - (time.time_ns() - begun_ns) / NS_PER_S)
-            return _play(place, cast, end, listen=listen, begun_ns=begun_ns, told=_Told(headless, as_json))
+            return _play(place, cast, end, listen=listen, begun_ns=begun_ns, told=_Told(headless, as_json, seed))
     except SettingsError as error:  # of all that the demo's own config holds, only --listen comes from outside
         click.echo(f"tocsin: {error}", err=True)
         return USAGE
@@ -129,6 +133,7 @@ def run(*, headless: bool, for_s: float | None, folder: Path | None, listen: str
 class _Told(msgspec.Struct, frozen=True):
     headless: bool
     as_json: bool
+    seed: int
 
 
 def _cast(seed: int, begun_ns: int) -> Cast:
@@ -149,16 +154,18 @@ def _cast(seed: int, begun_ns: int) -> Cast:
 def _play(place: Path, cast: Cast, end: threading.Event, *, listen: str, begun_ns: int, told: _Told) -> int:
     port = _free_port()
     text = CONFIG.format(
-        channels=json.dumps(cast.pump.names), broker=port, running=cast.pump.running_when, listen=listen
+        channels=json.dumps(cast.pump.names), broker=port, running=cast.pump.running_when, listen=listen, hall=HALL
     )
-    (place / "tocsin.toml").write_text(text)
+    config = place / "tocsin.toml"
+    config.write_text(text)
     with ExitStack() as stack:
         stack.enter_context(EmbeddedBroker(port))
         form = LineForm(header_every=0)
         pump = SerialLine(cast.pump, every_ns=EVERY_NS, link=place / "pump-1.tty", form=form, flow_control=True)
         stack.enter_context(pump)
-        box = stack.enter_context(Box(checked(place / "tocsin.toml")))
-        spindle = MqttLine(cast.spindle, every_ns=EVERY_NS, url=f"mqtt://127.0.0.1:{port}")
+        box = stack.enter_context(Box(checked(config)))
+        broker = f"mqtt://127.0.0.1:{port}"
+        spindle = MqttLine(cast.spindle, every_ns=EVERY_NS, url=broker)
         url = box.serve()
         watch = stack.enter_context(Watch(box.reader, url=url, begun_ns=begun_ns))
         # A broker keeps nothing for a subscriber that it has never seen.
@@ -166,14 +173,16 @@ def _play(place: Path, cast: Cast, end: threading.Event, *, listen: str, begun_n
             msg = f"nobody listens at the demo's own broker after {START_S:g} s"
             raise BoxError(msg)
         stack.enter_context(spindle)
+        hall = stack.enter_context(DemoHall(url=broker, config=config, seed=told.seed))
         if not told.headless:
             click.echo(_welcome(url, place))
         code = wait(box, end)
         pump.hush()
         spindle.hush()
+        hall.hush()
         said = {"pump-1": pump.produced, "spindle-1": spindle.produced}
         drained = watch.stored(said, within_s=DRAIN_S) and box.drained(DRAIN_S)
-        report = watch.report(said, onset_ns=cast.onset_ns, fault_ns=cast.fault_ns)
+        report = watch.report(said, onset_ns=cast.onset_ns, fault_ns=cast.fault_ns) | {"benches": hall.report()}
     if told.headless or told.as_json:
         click.echo(json.dumps(report) if told.as_json else _lines(report))
     return code if drained else PROBLEM
@@ -181,10 +190,12 @@ def _play(place: Path, cast: Cast, end: threading.Event, *, listen: str, begun_n
 
 def _welcome(url: str, place: Path) -> str:
     return (
-        f"\n  Tocsin listens to three machines:  {url}\n\n"
+        f"\n  Tocsin listens to three machines and four test benches:  {url}\n\n"
         f"  now      their normal is being learnt\n"
         f"  {WEAR_AT_S} s     pump-1's bearing begins to wear: it rings within seconds of being half worn\n"
+        f"  40 s     the first units of four test benches are through, and a model of their past is trained: see Runs\n"
         f"  {SILENT_AT_S} s     spindle-1 falls silent, and is back {SILENT_UNTIL_S - SILENT_AT_S} s later\n"
+        f"  1 min    from now on units that will fail are told to stop, and Runs says what that saves\n"
         f"  {WEAR_UNTIL_S // 60} min    the bearing is replaced: what rang returns to normal\n\n"
         f"  config and data are in {place}; Ctrl-C ends it\n"
     )

@@ -9,11 +9,17 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.processes import accepts, free_port, until
+from models.contract import Task
 from tests.tocsin.plant import DEADLINE_S, tocsin
+from tocsin import demo_lesson
 from tocsin.broker import EmbeddedBroker
+from tocsin.check import checked
+from tocsin.demo_hall import CONFIG
+from tocsin.shelf import champions
 
 KEYS = {
     "readings", "duplicates", "dead", "gaps", "alarms", "first_stored_s", "first_score_s", "fault_to_alarm_s",
+    "benches",
 }  # fmt: skip
 
 
@@ -39,10 +45,25 @@ def test_a_headless_demo_ends_by_itself_and_its_accounts_add_up(tmp_path: Path) 
     # The bearing wears later than this: nothing may ring for it, and nothing else may.
     assert told["fault_to_alarm_s"] is None
     assert [alarm for alarm in told["alarms"] if alarm["device"] in {"pump-1", "spindle-1"}] == []
+    assert told["benches"]["said"] > 8
+    assert told["benches"]["answers"] > 4
     # What it left is a box like any other.
     doctor = tocsin("doctor", "--json", "-c", tmp_path / "demo" / "tocsin.toml")
     accounts = [finding for finding in json.loads(doctor.stdout) if finding["what"] in {"accounts", "log"}]
     assert [finding["ok"] for finding in accounts] == [True, True], accounts
+
+
+def test_the_benches_of_the_demo_are_judged_by_a_model_of_runs_of_the_past(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_lesson, "LEARNT", 150)
+    (tmp_path / "tocsin.toml").write_text(f'site = "demo"\n[[edge.sources]]\ntype = "host"\n{CONFIG}')
+    demo_lesson.main(tmp_path / "tocsin.toml", 1)
+    loaded = checked(tmp_path / "tocsin.toml")
+    (rule,) = loaded.config.procedures
+    found = champions(loaded).found[str(rule.model)]
+    assert (rule.match, rule.advice, found.task) == ("servo-final", "on", Task.OUTCOME)
+    assert set(found.channels) >= {"S01/.seconds", "S40/.seconds"}
 
 
 @pytest.mark.parametrize(
