@@ -28,6 +28,7 @@ CAMPAIGNS: Mapping[str, str] = {
     "speed": "benchmarks.detection.speed",
     "bench": "benchmarks.bench",
     "spared": "benchmarks.spared",
+    "stopped": "benchmarks.stopped",
     "anew": "benchmarks.anew",
     "swap": "benchmarks.swap",
     "story": "benchmarks.story.campaign",

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from benchmarks.stopped import RECIPE, SHARE, Hall, hall, side
 from models.arrays import F64, Bools
 from models.judging import metrics
 from models.judging.evaluation import evaluation
 from models.judging.gate import Check, Evidence, gate
 from models.judging.pairing import Side, mean
 from models.judging.weighing import effective, rarity, surely_more, uneven
-from tests.models.judging.called import RECIPE, SHARE, Hall, hall, side
 
 TWO = ("pass", "fail")
 Figure = Callable[[F64, F64, F64 | None], float | None]

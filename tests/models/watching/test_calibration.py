@@ -1,8 +1,8 @@
 import numpy as np
 
+from benchmarks.stopped import FAIL, SHARE, Hall, hall
 from models.watching.calibration import precision, reliability
 from models.watching.finding import Watch
-from tests.models.judging.called import FAIL, SHARE, Hall, hall
 
 LOOKED_AT = 1_800  # runs that were tested to the end
 
