@@ -17,7 +17,7 @@ from wire.messages import NS_PER_S, Run
 PIECES = 24  # of a history that is too long to be taken whole
 PROBE_NS = 600 * NS_PER_S
 MOST_ALARMS = 500  # of a device; rows under older ones count as usual
-MOST_WEIGHT = 20.0  # of a run of after a drift, beside those of before
+MOST_WEIGHT = 4.0  # of a run of after a drift, beside those of before
 NEVER_NS = 2**63 - 1
 GLOB = frozenset("*?[")
 Since = Mapping[str, int]

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from models.arrays import I64, Bools
 from models.catalogue.nodes import iso
 from models.reading.errors import ReadingError
 from models.reading.packed import unpacked
@@ -26,7 +27,7 @@ MOST_RUNS = 20_000
 MOST_BYTES = 2**28  # of a file that is read again
 FEW = 0.9  # of a device's newest rows that must be usable for a training to learn what is new
 NEWEST = 4  # such a part of a block
-POINTS = 500
+POINTS, PARTS = 500, 50  # of a stretch: rows that are asked for, and how finely it is told where there are any
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -82,7 +83,7 @@ def _learns_anew(case: Case, found: Ringing, standing: Sequence[Ringing]) -> Rea
     if not case.rule.after_drift_ns:
         return Reason(why=why)
     since = {whole_of(each.edge) if each.device == WHOLE else each.device: each.from_ns for each in standing}
-    how = "runs count as much as all before" if found.device == WHOLE else "it is learnt anew"
+    how = "runs count for more" if found.device == WHOLE else "it is learnt anew"
     return Reason(why=f"{why}; from {iso(found.from_ns)} on {how}", since=since)
 
 
@@ -93,25 +94,30 @@ def _unready(case: Case, found: Ringing) -> str:
         return "nothing comes of it any more"
     end_ns, need_ns = known[found.device].last_ns + 1, case.rule.after_drift_ns
     newest_ns = end_ns - max(NEWEST, case.block_ns) // NEWEST
-    if _usable(case, found.device, newest_ns, end_ns) < FEW:
+    _, usual = _told(case, found.device, newest_ns, end_ns)
+    if not len(usual) or np.mean(usual) < FEW:
         return "its newest rows stand under alarms that nobody judged"
-    have_ns = int(_usable(case, found.device, found.from_ns, end_ns) * max(0, end_ns - found.from_ns))
-    if have_ns < need_ns * FEW:
-        return (
-            f"of since then it has {duration_text(have_ns // HOUR_NS * HOUR_NS)} that can be learnt, "
-            f"and {duration_text(need_ns)} are needed"
-        )
-    return ""
+    have_ns = _learnable_ns(case, found.device, found.from_ns, end_ns)
+    if have_ns >= need_ns * FEW:
+        return ""
+    have = duration_text(have_ns // HOUR_NS * HOUR_NS)
+    return f"of since then it has {have} that can be learnt, and {duration_text(need_ns)} are needed"
 
 
-def _usable(case: Case, device: str, start_ns: int, end_ns: int) -> float:
-    """The share of a stretch of a device that a training may take as normal."""
-    found = case.reader.readings(device, start_ns=start_ns, end_ns=end_ns, points=POINTS)
+def _learnable_ns(case: Case, device: str, start_ns: int, end_ns: int) -> int:
+    """How much of a stretch has rows that a training may take as normal; without what is not there."""
+    t_ns, usual = _told(case, device, start_ns, end_ns)
+    wide = max(1, -(-(end_ns - start_ns) // PARTS))
+    return min(end_ns - start_ns, len(np.unique((t_ns[usual] - start_ns) // wide)) * wide)
+
+
+def _told(case: Case, device: str, start_ns: int, end_ns: int) -> tuple[I64, Bools]:
+    """Rows of a stretch of a device, thinned, and which of them a training may take as normal."""
+    found = case.reader.readings(device, start_ns=start_ns, end_ns=max(start_ns, end_ns), points=POINTS)
     alarms = case.reader.alarms(device=device, limit=MOST_ALARMS)
     labels = case.reader.labels(device=device, limit=MOST_LABELS)
     t_ns = np.array(found.t_ns, dtype=np.int64)
-    said = painted(t_ns, spans(alarms, labels, end_ns=end_ns, history=case.reader.history))
-    return float(np.mean(said == USUAL)) if len(said) else 0.0
+    return t_ns, painted(t_ns, spans(alarms, labels, end_ns=end_ns, history=case.reader.history)) == USUAL
 
 
 def _age(case: Case) -> Reason:

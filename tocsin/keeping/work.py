@@ -33,6 +33,10 @@ from wire.units import size_text
 LOCK = ".lock"
 LOWEST = 19
 FEWEST_RUNS = 30
+NO_LIVES = (
+    "a store does not tell which maintenance ended a life and which came before one was over, nor where the count of a "
+    "unit begins anew: export the rows of units that ran until they failed, and train by hand"
+)
 FORESEEN = (TrainingError, ReadingError, RecipeError, RegistryError, EvaluationError, ModelError, OSError)
 
 log = logging.getLogger(__name__)
@@ -65,10 +69,7 @@ def _done(job: Job, folder: Path) -> Result:
 def _train(job: Job, folder: Path) -> Result:
     recipe = recipe_for(job)
     if recipe.task is Task.LIFE:
-        says = (
-            "lives are learnt from units that ran until they failed, which a store does not tell apart: train by hand"
-        )
-        return Result(ok=False, says=says)
+        return Result(ok=False, says=NO_LIVES)
     known = sheets(job, recipe, folder)
     wish = Wish(
         recipe=recipe,

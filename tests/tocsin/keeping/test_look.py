@@ -15,9 +15,11 @@ from store.box import DuckStore
 from store.port import Commit
 from tocsin.at_hand import AtHand
 from tocsin.keeping import portions
+from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Page, Ringing
 from tocsin.keeping.job import Job, Runs
 from tocsin.keeping.look import WHOLE, Look, looks, reference_of, whole_of
+from tocsin.keeping.shown import Shown
 from tocsin.keeping.triggers import Case, reason
 from tocsin.model_data import sheets
 from tocsin.model_training import Wish, make
@@ -192,11 +194,11 @@ def test_runs_of_after_a_drift_count_together_as_much_as_those_of_before(benches
     benches.tested(every)
     for each in every:
         benches.says(each, "pass", at=each.ended_ns)
-    since = {whole_of(EDGE): every[90].started_ns}
+    since = {whole_of(EDGE): every[70].started_ns}
     found = learnt_from(benches, tmp_path, since)
     weight = pd.read_parquet(tmp_path / found.file).set_index("run")["weight"]
-    assert weight[[each.run for each in every[:90]]].tolist() == [1.0] * 90
-    assert weight[[each.run for each in every[90:]]].tolist() == [9.0] * 10
+    assert weight[[each.run for each in every[:70]]].tolist() == [1.0] * 70
+    assert weight[[each.run for each in every[70:]]].tolist() == pytest.approx([70 / 30] * 30)
     assert [each.weight for each in portions.evened(every, {whole_of("another"): 0})] == [1.0] * 100
     alone = portions.evened(every[:50], {whole_of(EDGE): every[49].started_ns})
     assert [alone[48].weight, alone[49].weight] == [1.0, portions.MOST_WEIGHT]
@@ -214,4 +216,23 @@ def test_a_column_that_moved_is_learnt_from_the_first_run_on_that_showed_it(benc
     due = reason(case)
     assert due.since == {whole_of(EDGE): found.from_ns}
     assert min(each.started_ns for each in moved) < found.from_ns < max(each.started_ns for each in moved)
-    assert due.why.endswith("on runs count as much as all before")
+    assert due.why.endswith("on runs count for more")
+
+
+def test_ends_of_runs_that_an_edge_delivers_late_count_among_new_labels_once(benches: Benches) -> None:
+    rng = np.random.default_rng(9)
+    entry = benches.registry.entry(NAME)
+    here, late = ([run(number, rng) for number in range(first, first + 5)] for first in (1000, 500))
+    benches.tested(here)
+    for each in here:
+        benches.says(each, "pass", at=each.ended_ns)
+    knew = showing.taken_in(Shown(), showing.known(benches.store), entry.manifest.facts.made_at_ns)
+    rule = ModelRule(name=NAME, recipe="bench", retrain=("labels",), new_labels=5)
+    case = Case(CONFIG, rule, entry, Page(), benches.store, 10_000 * S, shown=knew)
+    assert reason(case).why == ""
+    benches.tested(late)
+    for each in late:
+        benches.says(each, "fail", at=each.ended_ns)
+    assert reason(case).why == "5 labels are new and 0 were withdrawn since version 1 was trained"
+    shown = showing.shown(CONFIG, NAME, benches.store, start_ns=0, end_ns=10_000 * S, since={})
+    assert reason(msgspec.structs.replace(case, shown=shown)).why == ""

@@ -178,6 +178,7 @@ def test_lives_are_not_learnt_from_a_store_and_the_reason_is_kept(bench: Bench) 
     (bench.shop.folder / "pump.toml").write_text("task = 'life'")
     page = bench.train()
     assert page.last is not None
+    assert "which maintenance ended a life" in page.last.says
     assert "train by hand" in page.last.says
 
 
@@ -256,15 +257,17 @@ ALONE = """
 import sys, time
 from pathlib import Path
 from models.registry.folder import Registry
-from tocsin.keeping import shown as showing
+from store.box import DuckStore
 from tocsin.keeping.diary import Page
 from tocsin.keeping.trainings import Trainings
 from wire.config import Config, ModelRule
 
 folder = Path(sys.argv[1])
 rule = ModelRule(name="pump", recipe="pump.toml")
+store = DuckStore(path=folder / "another.duckdb")
+store.__enter__()
 work = Trainings(
-    Config(models=(rule,)), reader=None, inbox=None, registry=lambda: Registry.open(str(folder / "models")),
+    Config(models=(rule,)), reader=store, inbox=None, registry=lambda: Registry.open(str(folder / "models")),
     registry_url=str(folder / "models"), recipe_at=lambda written: str(folder / written), folder=folder / "keeping",
 )
 work.train(rule, Page(), time.time_ns(), why="", files=(str(folder / "rows.parquet"),))
