@@ -348,6 +348,17 @@ def test_a_phone_shows_all_without_scrolling_sideways(screen: Screen, folder: Pa
         expect(page.get_by_role("navigation", name="Pages").get_by_role("link", name="Alarms")).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("width", [830, 1024, 1200, 1280])
+def test_a_tablet_shows_its_site_and_all_ways_in_one_line(screen: Screen, width: int) -> None:
+    screen.plant.ring("pump-1")
+    screen.page.set_viewport_size({"width": width, "height": 768})
+    page = screen.open("/")
+    expect(page.locator("header .badge")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("header .bar").bounding_box()["height"] <= 53  # type: ignore[index] # it is visible
+    assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('header .site'))") <= 0
+
+
 def test_the_documentation_opens_with_no_network(screen: Screen) -> None:
     screen.page.goto(f"{screen.url}/api/docs")
     expect(screen.page.locator("h1")).to_contain_text("Tocsin API")
