@@ -94,6 +94,22 @@ def test_the_runs_of_a_procedure_come_as_a_file_whose_digest_is_remembered(site:
     assert moved == Moved("exported", f"runs.{form}", digest, 3, T0, procedure="EOL")
 
 
+def test_runs_of_a_time_are_those_that_began_in_it_and_what_a_gate_asks_for_is_not_remembered(site: Site) -> None:
+    for number in range(4):
+        made = run(f"r{number}", state="pass", at_ns=T0 + number * NS_PER_S)
+        site.plant.tested["edge-1", made.run] = made
+        at_ns = T0 + 9 * NS_PER_S
+        site.plant.labelled[made.run] = msgspec.structs.replace(label(made.run, run=made.run), at_ns=at_ns)
+    span = {"start": str(T0), "end": str(T0 + 2 * NS_PER_S), "noted": "false", "format": "parquet"}
+    answer = site.client.get("/api/v1/procedures/EOL/rows", params=span)
+    assert list(pd.read_parquet(BytesIO(answer.content))["run"]) == ["r1", "r2"]
+    later = site.client.get("/api/v1/procedures/EOL/rows", params=span | {"start": str(T0 + 9 * NS_PER_S), "end": ""})
+    assert later.status_code == 404
+    exported = site.client.get("/api/v1/devices/pump-1/export", params={"format": "csv", "noted": "false"})
+    assert exported.status_code == 200
+    assert site.ledger.read() == []
+
+
 def test_a_procedure_without_an_ended_run_is_404(site: Site) -> None:
     site.plant.tested["edge-1", "r9"] = run("r9", state="aborted")
     refused = site.client.get("/api/v1/procedures/EOL/rows")
