@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from dashboards.console.desk import BoxStatus
+from dashboards.console.pages.models import kept
 from dashboards.console.server import Console
 from models.registry.folder import Registry
 from tests.console.fakes import T0, Answering, Plant
@@ -65,6 +66,12 @@ def test_a_model_that_is_not_put_to_work_says_why(site: Site) -> None:
     assert [model["kept"] for model in site.get("").json() if model["name"] == "pump"] == [site.kept["pump"]]
     site.troubles["pump"] = "version 2 is not put to work: payload.skops: damaged"
     assert [model["trouble"] for model in site.get("").json()] == ["", site.troubles["pump"]]
+
+
+def test_the_page_says_of_each_kept_model_what_is_done_to_keep_it_good() -> None:
+    assert kept({}) == ""
+    shown = kept({"pump": "a candidate is let in by a person", "eol": "<b> drifts"})
+    assert "<li><b>eol</b>: &lt;b&gt; drifts</li><li><b>pump</b>: a candidate is let in by a person</li>" in shown
 
 
 def test_models_tell_their_versions_aliases_and_figures(site: Site) -> None:

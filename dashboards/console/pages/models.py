@@ -28,6 +28,7 @@ _NONE = Markup(
     " trained: <code>tocsin train RECIPE --data FILES --name NAME</code></p></div>"
 )
 _BESIDE = Markup('<br><a href="/runs?procedure={}">what both would have stopped →</a>')
+_KEPT = Markup('<section class="panel"><h2>Kept good by [[models]]</h2><ul class="notes">{}</ul></section>')
 _LOST = Markup('<div class="blank">{}<h2>{}</h2><p><a href="/models">See all models →</a></p></div>')
 
 
@@ -42,6 +43,14 @@ def listed(found: list[Standing], called: Mapping[str, str]) -> Markup:
         return _NONE.format(icon("model"))
     head = ("Model", "Question", "In use", "Candidate", "Trained", "Rows", "Figures", "")
     return table(head, [_row(each, called.get(each.name, "")) for each in found], "")
+
+
+def kept(said: Mapping[str, str]) -> Markup:
+    """What is done to keep models good, a line each: who lets a candidate in, what drifts, what is waited for."""
+    if not said:
+        return Markup("")
+    lines = join(Markup("<li><b>{}</b>: {}</li>").format(name, words) for name, words in sorted(said.items()))
+    return _KEPT.format(lines)
 
 
 def _row(of: Standing, procedure: str) -> tuple[object, ...]:
@@ -123,7 +132,8 @@ def register(desk: Desk, hub: Hub) -> None:
         with ui.element("div").props('id="main"').classes("page"):
             ui.html("Models", sanitize=False, tag="h1")
             try:
-                found = await desk.ask(lambda: standings(desk.models, desk.status().models) if desk.models else [])
+                status = await desk.ask(desk.status)
+                found = await desk.ask(lambda: standings(desk.models, status.models) if desk.models else [])
                 tried = any(each.candidate not in {None, each.champion} for each in found)
                 called = await desk.ask(lambda: compared_live(desk)) if tried else {}
             except RegistryError as error:
@@ -131,6 +141,7 @@ def register(desk: Desk, hub: Hub) -> None:
                 return
             with ui.element("section").classes("panel"):
                 ui.html(listed(found, called), sanitize=False)
+            ui.html(kept(status.kept), sanitize=False)
 
     @ui.page("/models/{name}/{version}")
     async def one(name: str, version: str) -> None:
