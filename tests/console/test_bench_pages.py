@@ -76,6 +76,18 @@ def test_procedures_show_their_yield_and_what_a_stop_would_have_saved_and_live_r
     expect(page.locator("tr", has_text="f/1")).to_contain_text("S09 is missing")
 
 
+def test_a_phone_shows_what_a_bench_is_told_and_how_a_run_ended_without_a_swipe(screen: Screen) -> None:
+    screen.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    screen.plant.advised.append(advice("live", "S02", 2, stop=True, would_stop=True, p_fail=0.91))
+    page = screen.open("/runs")
+    for row, words in (("live", "Stop"), ("f/1", "Failed")):
+        told = page.locator("tr", has_text=row).get_by_text(words, exact=True)
+        expect(told).to_be_visible()
+        box = told.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= PHONE["width"], words
+
+
 def test_no_run_yet_says_how_benches_send_one(screen: Screen) -> None:
     screen.plant.tested.clear()
     expect(screen.open("/runs").locator(".blank")).to_contain_text("POST /api/v1/runs")

@@ -120,8 +120,8 @@ def _measured(saved: Savings) -> str:
 
 
 def going(live: Iterable[Live]) -> Markup:
-    """Runs that go on, a row each."""
-    head = ("Station", "Run", "Procedure", "After step", "P(fails)", "Advice", "Since")
+    """Runs that go on, a row each; what to do stands where a phone shows it."""
+    head = ("Station", "Run", "Advice", "P(fails)", "After step", "Procedure", "Since")
     return table(head, map(_live_row, live), "No run goes on just now.")
 
 
@@ -132,10 +132,10 @@ def _live_row(of: Live) -> tuple[object, ...]:
     return (
         run.station,
         _named(run),
-        run.procedure or "no start heard",
-        step,
-        p_fail,
         words.call(said),
+        p_fail,
+        step,
+        run.procedure or "no start heard",
         moment(run.started_ns),
     )
 
@@ -147,7 +147,7 @@ def _named(run: Run) -> Markup:
 
 def ended(runs: Iterable[Run]) -> Markup:
     """Runs that ended, newest first."""
-    head = ("Run", "Station", "Outcome", "Early call", "Remarks", "Began", "Tested for")
+    head = ("Run", "Outcome", "Early call", "Station", "Remarks", "Began", "Tested for")
     return table(head, map(_ended_row, runs), "No run has ended yet.")
 
 
@@ -157,7 +157,7 @@ def _ended_row(run: Run) -> tuple[object, ...]:
         early = f"would have stopped after {run.would_stop_at}"
     remarks = ", ".join(run.remarks[:2]) + (f" and {len(run.remarks) - 2} more" if len(run.remarks) > 2 else "")  # noqa: PLR2004 -- two fit
     took = words.span(max(0, (run.ended_ns or run.changed_ns) - run.started_ns) / 1e9)
-    return _named(run), run.station, words.state(run), early, remarks, moment(run.started_ns, as_="clock"), took
+    return _named(run), words.state(run), early, run.station, remarks, moment(run.started_ns, as_="clock"), took
 
 
 def shown(known: Procedures, procedure: str) -> Markup:
