@@ -56,7 +56,9 @@ def _one(parts: list[Seen]) -> Seen:
 
 
 def _fails(model: Trained, table: Table) -> float | None:
-    """The share of rows of failing units, where units pass or fail."""
+    """The share of rows of failing units, where units pass or fail, each counted as many times as it weighs."""
     label = table.labels()
-    known = label[np.isfinite(label)]
-    return float(np.mean(known == 1)) if len(known) and len(model.classes) == TWO else None
+    known = np.isfinite(label)
+    if not known.any() or len(model.classes) != TWO:
+        return None
+    return float(np.average(label[known] == 1, weights=table.weights()[known]))
