@@ -29,7 +29,7 @@ from simulators.trial import Trial
 from wire.readings import Measured, StepEnded
 
 FITTED, FRESH = 5_000, 2_000
-SEEDS = tuple((301 + pair, 401 + pair) for pair in range(12))  # of runs that are learnt from, of those that are called
+SEEDS = tuple((301 + pair, 401 + pair) for pair in range(13))  # of runs that are learnt from, of those that are called
 UNEVEN = 0.5  # spreads by which stations of another hall differ
 LIVE = 100  # units asked about row by row
 EVERY = 10  # steps
