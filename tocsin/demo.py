@@ -87,7 +87,7 @@ silent_after = "5s"
 [[devices]]
 match = "host"
 every = "1s"
-channels.disk_percent = {{ uom = "%", limits = {{ H = 95, HH = 99, deadband = 1, response = "Free some disk." }} }}
+channels.disk_used = {{ uom = "%", limits = {{ H = 95, HH = 99, deadband = 1, response = "Free some disk." }} }}
 {hall}
 [console]
 listen = "{listen}"

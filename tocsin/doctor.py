@@ -19,6 +19,7 @@ from edge.sources.usb_ports import comports, path_of
 from store.accounts import problems as unbalanced
 from store.box import DuckStore
 from store.port import Accounts
+from tocsin import device_doctor
 from tocsin.bench_doctor import of_box, of_reader
 from tocsin.check import checked
 from tocsin.client import BoxError, Client
@@ -137,6 +138,7 @@ def _running(loaded: Loaded, box: Client) -> Iterator[Finding]:
         yield Finding("source", failed, f"{source['source']} is {source['state']}. {source['detail']}".strip())
     accounts = [msgspec.convert(a, Accounts) for a in cast("list[object]", box.get("accounts"))]
     yield from _balance(accounts, unbalanced(accounts))
+    yield from device_doctor.of_box(box, loaded.config)
     yield from of_box(box, loaded.config, time.time_ns())
 
 
@@ -144,6 +146,7 @@ def _stopped(loaded: Loaded, store: DuckStore) -> Iterator[Finding]:
     yield good("box", "stopped")
     accounts = store.accounts()
     yield from _balance(accounts, unbalanced(accounts, store.counted()))
+    yield from device_doctor.of_reader(store, loaded.config)
     yield from of_reader(store, loaded.config, time.time_ns())
     if not log_path(loaded).exists():  # opening it would make a new one, and an examination changes nothing
         yield bad("log", f"there is no {log_path(loaded)}, and the store was written from one: was it moved away?")

@@ -19,6 +19,7 @@ from store.influx.reading.book import Book
 from store.influx.reading.reader import FleetReader
 from store.influx.setup import store_check
 from store.port import StoreAwayError
+from tocsin import device_doctor
 from tocsin.bench_doctor import of_reader
 from tocsin.export import archive_root
 from tocsin.finding import Finding, bad, good
@@ -79,6 +80,7 @@ def _benches(loaded: Loaded) -> Iterator[Finding]:
     with InfluxClient(influx_address(loaded.config.store, os.environ)) as client:
         reader = FleetReader(client, book=Book, site=loaded.config.site)
         try:
+            yield from device_doctor.of_reader(reader, loaded.config)
             yield from of_reader(reader, loaded.config, time.time_ns())
         except (StoreAwayError, InfluxError) as error:
             yield bad("test benches", f"{error}: what runs there are cannot be asked")

@@ -49,6 +49,7 @@ def test_a_headless_demo_ends_by_itself_and_its_accounts_add_up(tmp_path: Path) 
     assert told["benches"]["answers"] > 4
     # What it left is a box like any other.
     doctor = tocsin("doctor", "--json", "-c", tmp_path / "demo" / "tocsin.toml")
+    assert [finding for finding in json.loads(doctor.stdout) if finding["what"] == "device"] == []
     accounts = [finding for finding in json.loads(doctor.stdout) if finding["what"] in {"accounts", "log"}]
     assert [finding["ok"] for finding in accounts] == [True, True], accounts
 
