@@ -1,6 +1,7 @@
 # Every target makes its own environment; nothing here needs more than python3 with venv and make.
 PYTHON ?= python3
-WORKERS ?= 3
+# More than there are cores: most tests wait for a server that they started, not for a core.
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help

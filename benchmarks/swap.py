@@ -84,7 +84,9 @@ class Timed(DuckStore):
                 self.ages += [(now_ns / NS_PER_S, (now_ns - int(at)) / 1e6) for at in times]
 
 
-def campaign(folder: Path, *, rounds: int = ROUNDS, swaps: int = SWAPS, calm_s: float = CALM_S) -> Counted:
+def campaign(
+    folder: Path, *, rounds: int = ROUNDS, swaps: int = SWAPS, calm_s: float = CALM_S, settle_s: float = SETTLE_S
+) -> Counted:
     """Run it; the registry, the log and the store lie in a folder."""
     registry = stocked(folder / "models")
     shelf = Shelf(registry.load, [NAME])
@@ -102,7 +104,7 @@ def campaign(folder: Path, *, rounds: int = ROUNDS, swaps: int = SWAPS, calm_s: 
         )
         watcher.look()
         with _running(runner, log), Outbox(log, config) as outbox, _flowing(outbox) as flow:
-            time.sleep(SETTLE_S)
+            time.sleep(settle_s)
             spans: list[tuple[float, float, float]] = []
             took_s: list[float] = []
             for number in range(rounds):
@@ -111,7 +113,7 @@ def campaign(folder: Path, *, rounds: int = ROUNDS, swaps: int = SWAPS, calm_s: 
                 swap_at = time.time()
                 took_s += [_swapped(registry, watcher, store, number * swaps + each) for each in range(swaps)]
                 spans.append((calm_at, swap_at, time.time()))
-            time.sleep(SETTLE_S)
+            time.sleep(settle_s)
         ages = np.array(store.ages)
     calm, busy = (np.concatenate(each) for each in zip(*(_parted(ages, span) for span in spans), strict=True))
     lost, doubled, seen = counted(folder / "store.duckdb", flow)

@@ -82,5 +82,5 @@ def test_a_running_box_takes_up_what_is_promoted_and_goes_back(config: Path) -> 
 
 @pytest.mark.slow
 def test_swaps_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
-    found = campaign(tmp_path, rounds=1, swaps=6, calm_s=2.0)
+    found = campaign(tmp_path, rounds=1, swaps=6, calm_s=1.0, settle_s=2.0)
     assert (found.lost, found.doubled, found.swaps) == (0, 0, 6), found

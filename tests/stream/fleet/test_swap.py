@@ -29,7 +29,7 @@ from wire.topics import INPUTS, SCORES
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 LIVES, ROWS = 3, 30
-SWAPS, SECONDS, DEVICES = 10, 40, 20
+SWAPS, SECONDS, DEVICES = 5, 40, 20
 
 
 def rows(first: int, count: int) -> list[bytes]:
