@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # what models are compared with takes libraries, and is loade
 log = logging.getLogger(__name__)
 
 POLL_S = 0.05
-STALLED_S, BEHIND_S = 30.0, 10.0  # the second where more waits than is taken at once
+STALLED_S = 30.0
 SETTLE_S = 3.0
 
 
@@ -114,8 +114,8 @@ class Box:
             stalled = "the store is being opened"
         elif not health.caught_up:
             stalled = f"what waited in the log is worked on first ({room.backlog} inputs), what comes now after it"
-        elif room.backlog and lag_s > (BEHIND_S if health.behind else STALLED_S):
-            stalled = f"scoring is {lag_s:.0f} s behind: no bench is answered in time"
+        elif room.backlog and lag_s > STALLED_S:
+            stalled = f"scoring is {lag_s:.0f} s behind"
         models = dict(self._swapping.troubles) if self._swapping is not None else {}
         notes = [note for note in (room.trouble, self.failure()) if note]
         notes += [f"model {name}: {why}" for name, why in models.items()]
