@@ -88,6 +88,22 @@ def test_a_phone_shows_what_a_bench_is_told_and_how_a_run_ended_without_a_swipe(
         assert box["x"] + box["width"] <= PHONE["width"], words
 
 
+def test_a_unit_is_found_with_all_its_runs_however_long_ago_they_were(screen: Screen) -> None:
+    for number in range(60):
+        one = moved(over(f"since-{number}", "pass"), wall_ns() - (60 - number) * NS_PER_S)
+        screen.plant.tested[one.edge, one.run] = one
+    page = screen.open("/runs")
+    expect(page.locator("tr", has_text="since-59")).to_be_visible()
+    expect(page.locator("tr", has_text="f/1")).to_have_count(0)
+    for name in (NASTY, "f/1"):
+        page.get_by_label("Find a unit, a run or a station").fill(name)
+        page.get_by_role("button", name="Find").click()
+        expect(page.locator("h2")).to_have_text(f"Runs of {name}")
+        expect(page.locator("tr", has_text="f/1")).to_contain_text("would have stopped after S02")
+    screen.open("/runs?find=nobody")
+    expect(page.get_by_text("No unit, run or station is called nobody.")).to_be_visible()
+
+
 def test_no_run_yet_says_how_benches_send_one(screen: Screen) -> None:
     screen.plant.tested.clear()
     expect(screen.open("/runs").locator(".blank")).to_contain_text("POST /api/v1/runs")

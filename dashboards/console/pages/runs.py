@@ -16,9 +16,16 @@ from dashboards.console.problem import Problem
 from dashboards.console.procedures import Live, Procedures, Standing
 from dashboards.console.words import ADVICE
 from models.runs.savings import LEVEL, Amount, Rate, Savings, Stops
+from store.port import Reader
 from wire.messages import Run
 
 EVERY_S = 2.0
+FOUND = 50  # runs of one unit or station that are shown, the newest
+_FIND = Markup(
+    '<form class="follow" action="/runs" method="get" role="search"><input name="find" value="{}" '
+    'aria-label="Find a unit, a run or a station" placeholder="Find a unit, a run or a station">'
+    '<button type="submit">Find</button></form>'
+)
 _NONE = Markup(
     '<div class="blank">{}<h2>No test run yet</h2><p>A bench sends its runs by MQTT, by a serial line, or over HTTP: '
     '<code>POST /api/v1/runs</code>. Each is shown here from its first step on.</p><p><a href="/api/docs">How benches '
@@ -174,11 +181,22 @@ def shown(known: Procedures, procedure: str) -> Markup:
     return join([procedures(mine), now, before])
 
 
+def found(reader: Reader, name: str) -> Markup:
+    """The newest runs of a unit, on a station, or of that very name; blocking."""
+    runs = {(run.edge, run.run): run for run in reader.runs(unit=name, limit=FOUND, rows=False)}
+    named = reader.run("", name)
+    runs |= {(named.edge, named.run): named} if named is not None else {}
+    runs = runs or {(run.edge, run.run): run for run in reader.runs(station=name, limit=FOUND, rows=False)}
+    head = ("Run", "Outcome", "Early call", "Station", "Remarks", "Began", "Tested for")
+    rows = table(head, map(_ended_row, runs.values()), f"No unit, run or station is called {name}.")
+    return Markup('<section class="panel"><h2>Runs of {}</h2>{}</section>').format(name, rows)
+
+
 def register(desk: Desk, hub: Hub) -> None:
     """Serve the page at /runs."""
 
     @ui.page("/runs")
-    async def runs(procedure: str = "") -> None:
+    async def runs(procedure: str = "", find: str = "") -> None:
         live = frame(desk, hub, title="Runs", here="/runs")
 
         async def ask() -> Markup:
@@ -190,4 +208,8 @@ def register(desk: Desk, hub: Hub) -> None:
 
         with ui.element("div").props('id="main"').classes("page"):
             ui.html(Markup("<h1>{}</h1>").format(procedure or "Test benches"), sanitize=False).classes("title-row")
-            await live.follow(ask, every_s=EVERY_S)
+            ui.html(_FIND.format(find.strip()), sanitize=False)
+            if name := find.strip():
+                ui.html(await desk.ask(lambda: found(desk.reader, name)), sanitize=False)
+            else:
+                await live.follow(ask, every_s=EVERY_S)
