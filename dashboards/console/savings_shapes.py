@@ -1,10 +1,13 @@
 """The JSON shapes of what early stops saved by version, and of champion and candidate side by side."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from pydantic import BaseModel, Field
 
-from models.runs.comparison import Comparison
-from models.runs.savings import Stops
+if TYPE_CHECKING:  # numbers: an edge that takes runs over HTTP loads none
+    from models.runs.comparison import Comparison
+    from models.runs.savings import Stops
 
 
 class RateOut(BaseModel):
@@ -70,12 +73,12 @@ class ComparisonOut(BaseModel):
     measured_on: str = Field(description="the runs that this is of: shadow, control, or both")
 
 
-def stops_out(found: Stops) -> StopsOut:
+def stops_out(found: "Stops") -> StopsOut:
     """What is known of a version's stops as JSON."""
     told = {"model_version" if name == "version" else name: what for name, what in msgspec.to_builtins(found).items()}
     return StopsOut.model_validate(told)
 
 
-def comparison_out(found: Comparison | None) -> ComparisonOut | None:
+def comparison_out(found: "Comparison | None") -> ComparisonOut | None:
     """Champion and candidate as JSON; null where no candidate is tried."""
     return None if found is None else ComparisonOut.model_validate(msgspec.to_builtins(found))
