@@ -237,9 +237,9 @@ def influx(folder: Path) -> Iterator[Influx]:
         assert os.environ.get("CI") != "true", why
         pytest.skip(why)
     server = Influx(folder)
-    server.start()
-    server.appear()
     try:
+        server.start()
+        server.appear()
         yield server
     finally:
         server.vanish()

@@ -152,8 +152,8 @@ def kafka(folder: Path, kind: type[Kafka] = Kafka) -> Iterator[Kafka]:
         pytest.skip(why)
     server = kind(folder)
     server.format()
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.kill()

@@ -62,8 +62,8 @@ def mosquitto(folder: Path, lines: Sequence[str] = ("allow_anonymous true",)) ->
         assert os.environ.get("CI") != "true", "mosquitto is not installed"
         pytest.skip("mosquitto is not installed")
     server = Mosquitto(folder, lines)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()
