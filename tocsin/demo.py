@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import socket
 import tempfile
@@ -34,6 +35,7 @@ from tocsin.demo_hall import DemoHall
 from tocsin.ending import ended
 from tocsin.journal import begin_log
 from tocsin.options import PROBLEM, USAGE
+from tocsin.places import REGISTRY
 from tocsin.run import wait
 from tocsin.watch import Watch
 from wire.messages import NS_PER_S
@@ -112,6 +114,7 @@ class Cast(msgspec.Struct, frozen=True):
 def run(*, headless: bool, for_s: float | None, folder: Path | None, listen: str, seed: int, as_json: bool) -> int:
     """Play until the time is over or a signal comes; returns the exit code."""
     begin_log(30 if as_json or headless else 20)
+    os.environ.pop(REGISTRY, None)  # its model is its own, and none of a plant's
     logging.getLogger("tocsin.shelf").setLevel(logging.ERROR)  # the model is to come, as the page says
     begun_ns = time.time_ns()
     cast = _cast(seed, begun_ns)

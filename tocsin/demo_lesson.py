@@ -1,7 +1,7 @@
 """What the benches of the demo are judged by: a model trained on simulated runs of the past, in a process of its own.
 
-`python -m tocsin.demo_lesson CONFIG SEED` does what `tocsin data export --runs` and `tocsin train bench` do, on runs
-that nobody had to wait for.
+`python -m tocsin.demo_lesson CONFIG SEED RUNS` does what `tocsin data export --runs` and `tocsin train bench` do, on
+runs that nobody had to wait for.
 """
 
 import csv
@@ -35,24 +35,26 @@ def write(path: Path, trials: Iterable[Trial]) -> None:
             writer.writerow([*keys, *row_of(row, columns)])
 
 
-def main(config: Path, seed: int) -> None:
+def main(config: Path, seed: int, count: int) -> None:
     """Train, and store the model where the box of this config looks for it."""
     import tocsin  # noqa: PLC0415 -- loads what trains
+    from models.fitting.tracking import SWITCH  # noqa: PLC0415
     from tocsin.places import models_url  # noqa: PLC0415
     from wire.settings import load  # noqa: PLC0415
 
+    os.environ[SWITCH] = "off"  # it is no experiment that somebody follows, where MLflow is installed
     loaded = load(config)
     history = loaded.path("history.csv")
-    write(history, islice(runs(seed), LEARNT))
+    write(history, islice(runs(seed), count))
     warnings.simplefilter("ignore", tocsin.TocsinWarning)
     tocsin.train("bench", history, name=MODEL, owner="demo", where=models_url(loaded))
 
 
-def command(config: Path, seed: int) -> Sequence[str]:
+def command(config: Path, seed: int, count: int = LEARNT) -> Sequence[str]:
     """How to have it done."""
-    return [sys.executable, "-m", "tocsin.demo_lesson", str(config), str(seed)]
+    return [sys.executable, "-m", "tocsin.demo_lesson", str(config), str(seed), str(count)]
 
 
 if __name__ == "__main__":
     os.nice(NICE)
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -11,10 +12,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.processes import accepts, free_port, until
 from models.contract import Task
 from tests.tocsin.plant import DEADLINE_S, tocsin
-from tocsin import demo_lesson
 from tocsin.broker import EmbeddedBroker
 from tocsin.check import checked
 from tocsin.demo_hall import CONFIG
+from tocsin.demo_lesson import command
+from tocsin.places import REGISTRY
 from tocsin.shelf import champions
 
 KEYS = {
@@ -54,17 +56,15 @@ def test_a_headless_demo_ends_by_itself_and_its_accounts_add_up(tmp_path: Path) 
     assert [finding["ok"] for finding in accounts] == [True, True], accounts
 
 
-def test_the_benches_of_the_demo_are_judged_by_a_model_of_runs_of_the_past(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(demo_lesson, "LEARNT", 150)
+def test_the_benches_of_the_demo_are_judged_by_a_model_of_runs_of_the_past(tmp_path: Path) -> None:
     (tmp_path / "tocsin.toml").write_text(f'site = "demo"\n[[edge.sources]]\ntype = "host"\n{CONFIG}')
-    demo_lesson.main(tmp_path / "tocsin.toml", 1)
+    subprocess.run(command(tmp_path / "tocsin.toml", 1, 150), check=True, cwd=tmp_path, timeout=300)
     loaded = checked(tmp_path / "tocsin.toml")
     (rule,) = loaded.config.procedures
     found = champions(loaded).found[str(rule.model)]
     assert (rule.match, rule.advice, found.task) == ("servo-final", "on", Task.OUTCOME)
     assert set(found.channels) >= {"S01/.seconds", "S40/.seconds"}
+    assert {path.name for path in tmp_path.iterdir()} == {"tocsin.toml", "history.csv", "data"}
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,13 @@ def test_what_cannot_be_shown_is_a_sentence(tmp_path: Path, words: tuple[str, ..
     done = tocsin("demo", "--for", "1s", *(word.replace("DIR", str(tmp_path)) for word in words))
     assert done.exit_code == code
     assert sentence in done.stderr
+
+
+def test_a_demo_puts_no_model_among_those_of_a_plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REGISTRY, str(tmp_path / "models of the plant"))
+    (tmp_path / "file").write_text("")
+    assert "is not empty" in tocsin("demo", "--for", "1s", "--folder", tmp_path).stderr
+    assert REGISTRY not in os.environ
 
 
 def test_the_demo_broker_is_gone_after_its_block() -> None:
