@@ -18,7 +18,7 @@ import msgspec
 from benchmarks.kill import FAR_NS, SERIAL, Numbers, drained, inside, ready
 from benchmarks.processes import Process, accepts, answers, box, broker, free_port, until
 from benchmarks.report import Figure, figure
-from store.box import DuckStore
+from store.box.box import DuckStore
 from wire.messages import NS_PER_S, Gap
 
 CONFIG = """\

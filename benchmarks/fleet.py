@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.kill import ready
 from benchmarks.processes import accepts, box, broker, free_port, until
 from benchmarks.report import Figure, figure
-from store.box import DuckStore
+from store.box.box import DuckStore
 
 DEVICES, CHANNELS, EVERY_S = 64, 8, 0.1
 WARM_S, MEASURED_S = 20.0, 40.0

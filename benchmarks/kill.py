@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.processes import Process, accepts, answers, box, broker, free_port, until
 from benchmarks.report import Figure, figure
-from store.box import DuckStore
+from store.box.box import DuckStore
 
 FAR_NS = 2**62
 SLACK_NS = 50_000_000

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.processes import answers, box, free_port, until
 from benchmarks.report import Figure, figure
-from store.box import DuckStore
+from store.box.box import DuckStore
 
 FIRST_SCORED = 400  # rows before are for learning, as the protocol of the set says
 NS = 1_000_000_000

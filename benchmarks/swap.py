@@ -24,12 +24,12 @@ from models.recipe import parse
 from models.registry.folder import CHAMPION, Registry
 from models.registry.manifest import Facts
 from models.table import Stretch, Table
-from store.box import DuckStore
+from store.box.box import DuckStore
 from store.port import Commit
+from stream.box.runner import BoxRunner
 from stream.core import Core
-from stream.runner import BoxRunner
-from tocsin.shelf import Shelf
-from tocsin.swapping import Swapping
+from tocsin.modelling.shelf import Shelf
+from tocsin.modelling.swapping import Swapping
 from wire.config import Config, DeviceRule
 from wire.messages import NS_PER_S, Scores
 from wire.ports import Arrival, Row

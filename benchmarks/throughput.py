@@ -16,10 +16,10 @@ from benchmarks.report import Figure, figure
 from edge.lane import Draft, Group
 from edge.log import LocalLog
 from models.selflearning.online import Online
-from store.box import DuckStore
+from store.box.box import DuckStore
+from stream.box.runner import BoxRunner, Pauses
 from stream.core import Core
-from stream.detectors import Shelf
-from stream.runner import BoxRunner, Pauses
+from stream.models.detectors import Shelf
 from wire.config import Config, DeviceRule
 from wire.messages import Frame
 

@@ -28,10 +28,10 @@ from bus.topics import Topics, layouts
 from models.selflearning.online import Online
 from stream.attempt import attempt
 from stream.core import Core, Outcomes
-from stream.detectors import Shelf
 from stream.fleet.settings import WorkerSettings
 from stream.fleet.worker import Worker
 from stream.inputs import Item
+from stream.models.detectors import Shelf
 from stream.state import CoreState
 from tests.servers.kafka import kafka
 from wire.config import Config, DeviceRule

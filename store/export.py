@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from store.readings import Extent, Shelf, Span, extent, rows
+from store.box.readings import Extent, Shelf, Span, extent, rows
 from store.series import Columns
 
 PIECE_VALUES = 250_000  # values held in memory at once

@@ -1,9 +1,9 @@
 """Letting a batch in: once only, and noting what is missing before it."""
 
-from stream.alarms import Notice
+from stream.alarms.panel import Notice
+from stream.devices.plan import NEVER
 from stream.draft import Draft, Occasion
 from stream.lanes import Admission, Lane
-from stream.plan import NEVER
 from wire.messages import NS_PER_S, Batch
 
 LANES = 64  # remembered an edge; the one longest unheard goes first

@@ -8,13 +8,15 @@ import numpy as np
 from models.decide import Decision
 from stream.benches import stored
 from stream.benches.records import Benches
-from stream.detectors import Detectors, models_named
-from stream.device import Device
+from stream.devices.device import Device
+from stream.devices.plan import NEVER, plan
+from stream.devices.timetable import Timetable
 from stream.draft import Draft, Plans
 from stream.edges import Edge
 from stream.inputs import Item
 from stream.lanes import Lane
-from stream.plan import NEVER, plan
+from stream.models.detectors import Detectors, models_named
+from stream.models.versions import Versions
 from stream.seal import StateError
 from stream.state import (
     MODELS_KEY,
@@ -30,9 +32,7 @@ from stream.state import (
     unpack_lane,
     unpack_models,
 )
-from stream.timetable import Timetable
 from stream.turn import Turn
-from stream.versions import Versions
 from wire.config import Config
 from wire.messages import Batch, Outcome
 

@@ -2,16 +2,16 @@
 
 import msgspec
 
-from stream.alarms import WHOLE, Panel, Place
+from stream.alarms.panel import WHOLE, Panel, Place
 from stream.benches.records import Benches
-from stream.detectors import models_named
-from stream.device import Device
+from stream.devices.device import Device
+from stream.devices.plan import Plan, plan
+from stream.devices.timetable import Timetable
 from stream.edges import Edge
 from stream.lanes import Lane
-from stream.plan import Plan, plan
+from stream.models.detectors import models_named
+from stream.models.versions import Versions
 from stream.state import MODELS_KEY, CoreState, device_key, edge_key, lane_key
-from stream.timetable import Timetable
-from stream.versions import Versions
 from wire.config import Config, Procedure
 from wire.messages import Origin, Outcome
 

@@ -4,9 +4,9 @@ import copy
 
 import msgspec
 
-from stream.alarms import Notice, Panel
-from stream.phrase import span
-from stream.rules import RULES
+from stream.alarms.panel import Notice, Panel
+from stream.alarms.phrase import span
+from stream.alarms.rules import RULES
 from wire.messages import NS_PER_S, Alarm, SourceState, SourceStatus
 
 SILENT_NS = 10 * NS_PER_S

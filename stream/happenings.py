@@ -2,11 +2,11 @@
 
 import msgspec
 
-from stream.alarms import WHOLE, Notice
-from stream.attendant import Attendant
-from stream.claims import attend
+from stream.alarms.panel import WHOLE, Notice
+from stream.alarms.phrase import moment
+from stream.devices.attendant import Attendant
+from stream.devices.claims import attend
 from stream.draft import Draft, Occasion
-from stream.phrase import moment
 from wire.messages import ClockDoubted, DeadLetter, Event, Gap, Refused, SourceState
 
 

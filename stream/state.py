@@ -8,16 +8,16 @@ import msgspec
 import numpy as np
 
 from stream.benches.records import Benches
-from stream.device import Device, Life, Watch
+from stream.devices.device import Device, Life, Watch
+from stream.devices.grid import Grid
+from stream.devices.health import Sense
+from stream.devices.limits import Standing
+from stream.devices.pace import Pace
+from stream.devices.timetable import Timetable
 from stream.edges import Edge
-from stream.grid import Grid
-from stream.health import Sense
 from stream.lanes import Lane
-from stream.limits import Standing
-from stream.pace import Pace
+from stream.models.versions import Versions
 from stream.seal import StateError, opened, sealed
-from stream.timetable import Timetable
-from stream.versions import Versions
 from wire.messages import Alarm
 
 # A part whose version differs starts cold, the others go on. Raise it when a part's meaning changes.

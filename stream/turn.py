@@ -4,20 +4,20 @@ from itertools import chain
 
 from models.decide import Decision
 from stream.admission import admit, unplaceable
-from stream.answers import answer
-from stream.attendant import Attendant
+from stream.alarms.answers import answer
 from stream.benches import clerk as benches
-from stream.chunk import chunks
-from stream.claims import admitted, attend, grown, overfull
-from stream.detectors import Detectors, trained
+from stream.devices.attendant import Attendant
+from stream.devices.chunk import chunks
+from stream.devices.claims import admitted, attend, grown, overfull
+from stream.devices.plan import NEVER
+from stream.devices.scoring import score
+from stream.devices.visit import Visit, visit
 from stream.draft import Draft, Occasion
 from stream.happenings import happen
 from stream.inputs import BODY, Item, Unreadable, origin_of, refused
-from stream.plan import NEVER
-from stream.replacing import change_model
-from stream.scoring import score
-from stream.seats import learns
-from stream.visit import Visit, visit
+from stream.models.detectors import Detectors, trained
+from stream.models.replacing import change_model
+from stream.models.seats import learns
 from wire.messages import Batch, DeadLetter, Frame, ModelChange, Outcome, Tick
 
 

@@ -102,7 +102,7 @@ def test_the_command_answers_without_loading_a_room() -> None:
     assert loaded_by("tocsin.command") & (HEAVY | ROOMS) <= {"tocsin", "wire"}
 
 
-@pytest.mark.parametrize("program", ["box", "stream_role", "serve_role"])
+@pytest.mark.parametrize("program", ["box", "stream", "serve"])
 def test_what_only_scores_and_shows_loads_nothing_of_what_trains(program: str) -> None:
     trains = {"pandas", "scipy", "sklearn", "lightgbm", "optuna", "matplotlib", "mlflow"}
-    assert loaded_by(f"tocsin.{program}") & trains == set()
+    assert loaded_by(f"tocsin.roles.{program}") & trains == set()

@@ -12,13 +12,13 @@ from models.judging.evaluation import Evaluation, EvaluationError
 from models.reading.errors import ReadingError
 from models.recipe import Recipe, RecipeError
 from models.registry.errors import RegistryError
-from tocsin.export import EVER_NS
-from tocsin.model_data import Data, sheets
-from tocsin.model_place import Model, ModelError, found, online, registry
-from tocsin.model_scoring import compared, judged, scored, titled
-from tocsin.model_training import Wish, make
-from tocsin.recipes import recipe_of
-from tocsin.recorded import Moment, frame, moment_ns
+from tocsin.modelling.place import Model, ModelError, found, online, registry
+from tocsin.modelling.recipes import recipe_of
+from tocsin.modelling.scoring import compared, judged, scored, titled
+from tocsin.modelling.sheets import Data, sheets
+from tocsin.modelling.training import Wish, make
+from tocsin.reaching.export import EVER_NS
+from tocsin.reaching.recorded import Moment, frame, moment_ns
 
 __all__ = [
     "EvaluationError",

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import click
 
-import tocsin.keeping_commands
-import tocsin.promotion_commands  # noqa: F401 -- it adds to the commands of models
-from tocsin.archive_commands import archive
-from tocsin.backtest_command import backtest
-from tocsin.dashboards_commands import dashboards
-from tocsin.data_commands import data
-from tocsin.dead_commands import dead
-from tocsin.model_commands import evaluate, models, score, train
+import tocsin.commands.keeping
+import tocsin.commands.promotion  # noqa: F401 -- it adds to the commands of models
+from tocsin.commands.archive import archive
+from tocsin.commands.backtest import backtest
+from tocsin.commands.dashboards import dashboards
+from tocsin.commands.data import data
+from tocsin.commands.dead import dead
+from tocsin.commands.models import evaluate, models, score, train
+from tocsin.commands.records import alarms, replay
+from tocsin.commands.roles import edge, keep, serve, stream
+from tocsin.commands.simulate import simulate
+from tocsin.commands.store import sink, store
 from tocsin.options import AS_JSON, CONFIG, OK, PROBLEM, USAGE, Duration, stop
-from tocsin.records import alarms, replay
-from tocsin.roles import edge, keep, serve, stream
-from tocsin.simulate_commands import simulate
-from tocsin.store_commands import sink, store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -49,7 +49,7 @@ def demo(*, headless: bool, for_s: float | None, folder: Path | None, listen: st
     Example: tocsin demo
              tocsin demo --headless --for 60s --json
     """  # noqa: D301 -- click reads the mark
-    from tocsin.demo import run  # noqa: PLC0415
+    from tocsin.playing.demo import run  # noqa: PLC0415
 
     sys.exit(run(headless=headless, for_s=for_s, folder=folder, listen=listen, seed=seed, as_json=as_json))
 
@@ -62,7 +62,7 @@ def up(*, config: Path, no_page: bool) -> None:
 
     Example: tocsin up -c tocsin.toml
     """
-    from tocsin.run import up as run_up  # noqa: PLC0415
+    from tocsin.roles.up import up as run_up  # noqa: PLC0415
 
     sys.exit(run_up(config, page=not no_page))
 
@@ -78,8 +78,8 @@ def init(*, config: Path, fleet: bool, force: bool) -> None:
     Example: tocsin init && tocsin up
              tocsin init --fleet && docker compose up --detach --build
     """  # noqa: D301 -- click reads the mark
-    from tocsin.fleet_starter import write_fleet  # noqa: PLC0415
-    from tocsin.starter import StarterError, write  # noqa: PLC0415
+    from tocsin.starting.fleet_starter import write_fleet  # noqa: PLC0415
+    from tocsin.starting.starter import StarterError, write  # noqa: PLC0415
 
     try:
         click.echo(write_fleet(config, force=force) if fleet else write(config, force=force))
@@ -95,7 +95,7 @@ def check(*, config: Path, as_json: bool) -> None:
 
     Example: tocsin check -c tocsin.toml
     """
-    from tocsin.check import check as problems_of  # noqa: PLC0415
+    from tocsin.examining.check import check as problems_of  # noqa: PLC0415
 
     problems = problems_of(config)
     if as_json:
@@ -116,7 +116,7 @@ def doctor(*, config: Path, as_json: bool) -> None:
 
     Example: tocsin doctor
     """
-    from tocsin.doctor import examine  # noqa: PLC0415
+    from tocsin.examining.doctor import examine  # noqa: PLC0415
 
     findings = examine(config)
     if as_json:

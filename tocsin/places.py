@@ -69,3 +69,9 @@ def at_home(loaded: Loaded) -> Config:
     return msgspec.structs.replace(
         loaded.config, edge=msgspec.structs.replace(edge, sources=tuple(map(settled, edge.sources)))
     )
+
+
+def archive_root(loaded: Loaded) -> str:
+    """Where a config keeps its archive: a URL, or the absolute path of a folder."""
+    written = loaded.config.archive
+    return written if "://" in written else str(loaded.path(written))

@@ -29,8 +29,8 @@ from store.influx.address import parse
 from store.influx.client import InfluxClient
 from store.influx.setup import init
 from stream.core import Core
-from stream.detectors import Shelf
 from stream.fleet.outlet import parcels
+from stream.models.detectors import Shelf
 from tests.servers.influx import influx
 from tests.servers.kafka import kafka
 from wire.envelope import pack, unpack_input, unpack_outcome

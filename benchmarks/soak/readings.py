@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from models.selflearning.online import Online
 from stream.core import Core
-from stream.detectors import Shelf
+from stream.models.detectors import Shelf
 from wire.config import Config
 from wire.messages import Alarm, Batch, Frame
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from edge.log import LocalLog
 from edge.outbox import Outbox
 from models.registry.folder import CANDIDATE, CHAMPION, Registry
-from store.box import DuckStore
+from store.box.box import DuckStore
+from stream.box.runner import BoxRunner, Pauses, RunnerState
 from stream.core import Core
-from stream.runner import BoxRunner, Pauses, RunnerState
 from tocsin.keeping.diary import Page
 from tocsin.keeping.keeper import Keeper
 from tocsin.keeping.trainings import ASKED, Trainings
-from tocsin.shelf import Shelf
-from tocsin.swapping import Swapping
+from tocsin.modelling.shelf import Shelf
+from tocsin.modelling.swapping import Swapping
 from wire.config import Config
 from wire.ports import Arrival, Receipt, Wish
 

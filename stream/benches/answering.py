@@ -5,7 +5,8 @@ After it the candidate is asked, if there is one: what it says is kept beside, t
 
 import msgspec
 
-from stream.alarms import Notice
+from stream.alarms.panel import Notice
+from stream.alarms.phrase import quantity
 from stream.benches.advising import Ground, Occurrence, advise, needed
 from stream.benches.calls import Call, Models, ask, ask_one
 from stream.benches.ending import alarm
@@ -13,9 +14,8 @@ from stream.benches.ledger import Ledger
 from stream.benches.memories import StationMemories
 from stream.benches.remarks import short
 from stream.benches.run import RunRecord
-from stream.herald import Wanted
-from stream.phrase import quantity
-from stream.replacing import refusal
+from stream.models.herald import Wanted
+from stream.models.replacing import refusal
 from wire.messages import Advice, StepEnded
 
 replace = msgspec.structs.replace

@@ -1,5 +1,6 @@
 """How a run comes to be known: by its start, or by something else that is heard of it first."""
 
+from stream.alarms.phrase import span
 from stream.benches import remarks
 from stream.benches.control import whole
 from stream.benches.ending import give_up
@@ -7,7 +8,6 @@ from stream.benches.habits import MOST_UNITS, silence_s
 from stream.benches.ledger import Ledger
 from stream.benches.records import put
 from stream.benches.run import MOST_STEPS, RunRecord
-from stream.phrase import span
 from wire.messages import NS_PER_S, Measured, RunStarted, StepEnded
 
 WHOLE_SHARE = 0.05  # of runs that are always tested to the end, where the configuration does not say

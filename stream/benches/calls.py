@@ -12,8 +12,8 @@ from models.contract import Detector, Job, Scored, Task
 from models.runs.row import row_of, step_of
 from stream.benches.records import Memory
 from stream.benches.run import RunRecord
-from stream.detectors import Detectors, previous, shadow, wanted
-from stream.versions import Versions
+from stream.models.detectors import Detectors, previous, shadow, wanted
+from stream.models.versions import Versions
 
 TOP = 5  # steps that are named
 STATION = "station"  # named among them: how its earlier runs were

@@ -6,6 +6,7 @@ import re
 import msgspec
 
 from models.runs.row import cells, took
+from stream.alarms.phrase import span
 from stream.benches import remarks
 from stream.benches.answering import answer
 from stream.benches.beginning import go_on, join, start
@@ -13,10 +14,9 @@ from stream.benches.ending import BROKEN_OFF_NS, end, give_up
 from stream.benches.habits import planned, unusual
 from stream.benches.ledger import Ledger
 from stream.benches.run import MOST_NAME, MOST_STEPS, RunRecord
-from stream.detectors import Detectors
 from stream.draft import Draft, Occasion
 from stream.inputs import BODY
-from stream.phrase import span
+from stream.models.detectors import Detectors
 from wire.messages import NS_PER_S, Batch, DeadLetter, Measured, RunEnded, RunEvent, RunStarted, Step, StepEnded
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

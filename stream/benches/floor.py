@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from stream.alarms import Notice
+from stream.alarms.panel import Notice
 from stream.benches.records import (
     MOST_OPEN,
     MOST_OVER,

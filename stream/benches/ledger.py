@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 
-from stream.alarms import Panel
+from stream.alarms.panel import Panel
 from stream.benches.advising import Ground
 from stream.benches.calls import Models
 from stream.benches.floor import Floor
 from stream.benches.habits import planned, usual
 from stream.benches.records import MOST_STATIONS
 from stream.benches.run import RunRecord
-from stream.detectors import OFF, Detectors
 from stream.draft import Draft, Occasion
+from stream.models.detectors import OFF, Detectors
 from wire.config import Procedure
 from wire.messages import Batch
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from models.runs.row import is_margin
+from stream.alarms.phrase import moment
 from stream.benches.run import RunRecord
-from stream.phrase import moment
 from wire.messages import RunStarted
 
 SHOWN = 60  # characters of a name

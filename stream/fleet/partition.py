@@ -9,7 +9,7 @@ from stream.core import Core
 from stream.fleet.loading import Loaded
 from stream.fleet.reading import reader
 from stream.fleet.records import Records, done
-from stream.herald import Herald
+from stream.models.herald import Herald
 from wire.messages import Outcome
 from wire.ports import Entry
 

@@ -25,7 +25,7 @@ from stream.fleet.partition import Partition
 from stream.fleet.reading import Taken
 from stream.fleet.records import DONE
 from stream.fleet.settings import WorkerSettings
-from stream.herald import Wanted, change
+from stream.models.herald import Wanted, change
 from stream.portion import STEPS, steps_ended
 from wire.envelope import pack
 from wire.messages import NS_PER_S, DeadLetter, ModelChange, Tick

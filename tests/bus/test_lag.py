@@ -16,7 +16,7 @@ from bus.publisher import KafkaPublisher
 from bus.topics import Topics, layouts
 from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import until
-from tocsin.stream_role import settings_of
+from tocsin.roles.stream import settings_of
 from wire.ports import BusError
 from wire.topics import ALARMS, INPUTS
 

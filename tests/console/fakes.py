@@ -11,8 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from store.benches import WhichLabels, WhichRuns
 from store.port import Accounts, Device, Series
+from store.which import WhichLabels, WhichRuns
 from wire.messages import (
     NS_PER_S,
     Action,

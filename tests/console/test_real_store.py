@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboards.console.server import Console
-from store.box import DuckStore
+from store.box.box import DuckStore
 from store.port import Commit
 from tests.console.fakes import Answering, Plant, wait_until
 from wire.messages import (

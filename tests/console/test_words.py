@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from dashboards.console import words
 from dashboards.console.moments import iso, parse_ns
 from dashboards.console.snapshot import Seen, Snapshot, changes, gone
-from stream.rules import RULES
+from stream.alarms.rules import RULES
 from tests.console.fakes import T0, Plant
 from wire.messages import AlarmState, Health, Priority
 

@@ -6,8 +6,8 @@ import duckdb
 import msgspec
 import pytest
 
-from store.box import DuckStore
-from store.schema import VERSION
+from store.box.box import DuckStore
+from store.box.schema import VERSION
 from tests.store.benches import advice, beside, label, measured, over, run
 from tests.store.plant import EVER, START_NS, alarm, commit, origin, ramp, scores
 from wire.messages import Advice, AlarmState, Scores

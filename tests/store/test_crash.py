@@ -4,16 +4,17 @@ import sys
 from pathlib import Path
 
 from store.accounts import problems
-from store.box import DuckStore
+from store.box.box import DuckStore
 from tests.store.plant import EVER
 
 ROWS = 40
 WRITER = f"""
 import sys
 from pathlib import Path
-from store.box import DuckStore
+from store.box.box import DuckStore
 from tests.store.plant import ramp, commit
-from store import opening, writing
+from store.box import opening
+from store.box import writing
 opening._SETTINGS["checkpoint_threshold"] = "300KB"  # so that kills meet checkpoints too
 writing.FRESH_ROWS = 900  # and moves
 with DuckStore(path=Path(sys.argv[1])) as store:

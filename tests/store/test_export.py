@@ -6,7 +6,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from store.box import DuckStore
+from store.box.box import DuckStore
 from store.errors import StoreBrokenError, UnknownDeviceError
 from tests.store.plant import NAN, commit, frame, ramp
 from wire.messages import Frame

@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from store.accounts import problems
-from store.box import DuckStore
+from store.box.box import DuckStore
 from store.errors import StoreClosedError
 from tests.store.plant import EVER, START_NS, commit, ramp
 from wire.config import DAY_NS
@@ -33,7 +33,7 @@ def check_once(store: DuckStore) -> int:
 def test_readers_see_whole_commits_while_one_thread_writes_moves_and_retains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.writing.FRESH_ROWS", 700)
+    monkeypatch.setattr("store.box.writing.FRESH_ROWS", 700)
     over = Event()
     with DuckStore(path=tmp_path / "box.duckdb") as store, ThreadPoolExecutor(4) as pool:
 

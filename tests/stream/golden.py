@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stream.phrase import moment
+from stream.alarms.phrase import moment
 from tests.stream.plant import LATE_LANE, OTHER_LANE, T0, Line, S, batch, core, frame
 from wire.config import Channel, DeviceRule, Limits
 from wire.messages import (

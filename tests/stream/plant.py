@@ -8,8 +8,8 @@ import numpy as np
 from models.contract import F64, Detector, Job, Scored, Task
 from models.decide import DEFAULT, Decision
 from stream.core import Core
-from stream.detectors import Shelf
 from stream.inputs import Item, Unreadable
+from stream.models.detectors import Shelf
 from stream.state import CoreState
 from wire.config import Channel, Config, DeviceRule, Limits
 from wire.messages import (

@@ -3,8 +3,8 @@
 from models.selflearning.online import Online
 from stream.admission import LANES
 from stream.core import Core
-from stream.detectors import Shelf
 from stream.inputs import Item
+from stream.models.detectors import Shelf
 from wire.config import Config
 from wire.messages import NS_PER_S, Alarm, Batch
 

@@ -2,9 +2,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.claims import MAX_DEVICES
+from stream.devices.claims import MAX_DEVICES
+from stream.devices.running import RunningError
 from stream.inputs import Unreadable
-from stream.running import RunningError
 from tests.stream.plant import (
     LANE,
     NAN,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from models.selflearning.online import Online
 from stream.core import Core
-from stream.detectors import Shelf
 from stream.inputs import Item
+from stream.models.detectors import Shelf
 from tests.stream.plant import DAY_RULES, LATE_LANE, Distance, Line, batch, core, encoded, frame, lively_day
 from wire.config import Config
 from wire.messages import Alarm, Outcome, Scores

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from models.selflearning.online import Online
 from stream import state as records
 from stream.core import Core
-from stream.detectors import Shelf
+from stream.models.detectors import Shelf
 from stream.seal import StateError
 from stream.state import device_key, pack_device, split_key, unpack_device
 from tests.stream.plant import Line, batch, core, encoded, frame, limits

@@ -17,8 +17,8 @@ from models.selflearning.online import Online
 from models.table import Stretch, Table
 from models.trained import Trained
 from stream.core import Core
-from stream.detectors import Shelf
 from stream.inputs import Item
+from stream.models.detectors import Shelf
 from tests.models.made import NAMES, recorded, rows
 from tests.stream.plant import LATE_LANE, T0, Distance, Line, S, batch, encoded, frame, score_times
 from wire.config import Config, DeviceRule

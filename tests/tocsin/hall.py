@@ -13,8 +13,8 @@ from typing import cast
 from paho.mqtt.client import Client
 
 from tests.edge.sources.mosquitto import mosquitto, publisher
-from tocsin.box import Box
-from tocsin.client import Client as Api
+from tocsin.reaching.client import Client as Api
+from tocsin.roles.box import Box
 from wire.messages import DeadLetter, SourceStatus
 from wire.settings import load
 

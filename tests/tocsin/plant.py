@@ -11,8 +11,8 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from benchmarks.processes import answers, free_port, until
-from tocsin.box import Box
 from tocsin.command import cli
+from tocsin.roles.box import Box
 from wire.messages import SourceStatus
 from wire.settings import load
 

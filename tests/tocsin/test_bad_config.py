@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from edge.log import LocalLog
 from edge.outbox import Outbox
 from tests.tocsin.hall import Terminal, free_port, running, until
-from tocsin.box import Box, BoxError
-from tocsin.check import check
 from tocsin.command import cli
-from tocsin.doctor import examine
+from tocsin.examining.check import check
+from tocsin.examining.doctor import examine
 from tocsin.places import log_path
+from tocsin.roles.box import Box, BoxError
 from wire.ports import Arrival, Row
 from wire.settings import load
 

@@ -11,7 +11,7 @@ from math import isfinite, isnan
 import pytest
 
 from tests.tocsin.hall import Hall, Terminal, hall, listed, until
-from tocsin.doctor import examine
+from tocsin.examining.doctor import examine
 from wire.messages import NS_PER_S
 
 pytestmark = pytest.mark.server

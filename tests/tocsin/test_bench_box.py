@@ -8,7 +8,7 @@ import httpx
 
 from benchmarks.processes import until
 from tests.tocsin.plant import DEADLINE_S, QUIET, write
-from tocsin.box import Box
+from tocsin.roles.box import Box
 from wire.settings import load
 
 START = {"unit": "SN-1", "procedure": "end of line", "version": "1", "station": "press"}

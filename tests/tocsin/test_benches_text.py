@@ -21,7 +21,7 @@ from dashboards.console.bench_shapes import ProcedureOut, StepOut
 from models.runs.row import KEYS
 from tests.edge.sources.mosquitto import Mosquitto, mosquitto, publisher
 from tests.tocsin.plant import DEADLINE_S, Up
-from tocsin.client import Client
+from tocsin.reaching.client import Client
 from wire.settings import load
 
 TEXT = (Path(__file__).parent.parent.parent / "docs/test-benches.md").read_text(encoding="utf-8")

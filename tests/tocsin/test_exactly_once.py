@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from store.accounts import problems
-from store.box import DuckStore
+from store.box.box import DuckStore
 from wire.messages import AlarmState
 
 FEED = 150  # rows put before the box is given time to end itself
@@ -27,10 +27,10 @@ from edge import outbox as outbox_module
 from edge.log import LocalLog
 from edge.outbox import Outbox
 from models.selflearning.online import Online
-from store.box import DuckStore
+from store.box.box import DuckStore
 from stream.core import Core
-from stream.detectors import Shelf
-from stream.runner import BoxRunner
+from stream.models.detectors import Shelf
+from stream.box.runner import BoxRunner
 from wire.config import Config, DeviceRule
 from wire.ports import Arrival, Receipt, Row
 

@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 
 from benchmarks.processes import until
-from store.box import DuckStore
+from store.box.box import DuckStore
 from stream.state import MODELS_KEY, unpack_models
 from tests.tocsin.plant import DEADLINE_S, tocsin
 from tests.tocsin.test_trained_box import RECIPE, done, played, recording
-from tocsin.box import Box
+from tocsin.roles.box import Box
 from wire.settings import load
 
 FAULTY = ("2026-05-01T06:10:00Z", "2026-05-01T06:13:00Z")

@@ -9,7 +9,7 @@ from benchmarks.processes import until
 from benchmarks.swap import campaign
 from tests.tocsin.plant import tocsin
 from tests.tocsin.test_trained_box import CONFIG, RECIPE, recording
-from tocsin.box import Box
+from tocsin.roles.box import Box
 from wire.settings import load
 
 WITHIN_S = 10.0  # as promised

@@ -18,10 +18,10 @@ import os, sys, threading, time
 from pathlib import Path
 from edge.log import LocalLog
 from edge.outbox import Outbox
-from store.box import DuckStore
+from store.box.box import DuckStore
 from stream.core import Core
-from stream.herald import Wanted
-from stream.runner import BoxRunner, Pauses
+from stream.models.herald import Wanted
+from stream.box.runner import BoxRunner, Pauses
 from tests.stream.plant import Distance
 from wire.config import Config, DeviceRule
 from wire.messages import ModelChange

@@ -14,9 +14,9 @@ import pytest
 from benchmarks.processes import until
 from store.port import Series
 from tests.tocsin.plant import DEADLINE_S, tocsin
-from tocsin.box import Box
-from tocsin.check import check
-from tocsin.doctor import examine
+from tocsin.examining.check import check
+from tocsin.examining.doctor import examine
+from tocsin.roles.box import Box
 from wire.messages import Alarm, SourceStatus
 from wire.settings import load
 
@@ -194,7 +194,7 @@ def test_without_its_model_a_box_says_so_and_learns_by_itself(plant: Path, fault
 def test_a_box_without_a_trained_model_loads_none_of_their_libraries(tmp_path: Path) -> None:
     (tmp_path / "tocsin.toml").write_text('[[edge.sources]]\ntype = "host"\nevery = "1h"\n')
     program = (
-        "import sys\nfrom pathlib import Path\nfrom tocsin.box import Box\nfrom wire.settings import load\n"
+        "import sys\nfrom pathlib import Path\nfrom tocsin.roles.box import Box\nfrom wire.settings import load\n"
         "with Box(load(Path('tocsin.toml'))):\n"
         "    print(sorted({'sklearn', 'skops', 'lightgbm', 'scipy'} & set(sys.modules)))"
     )

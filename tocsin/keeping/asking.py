@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from models.registry.errors import ModelMissingError
 from models.registry.folder import CHAMPION
 from models.watching.reference import NoReferenceError
-from store.box import DuckStore
+from store.box.box import DuckStore
 from store.errors import StoreError, StoreLockedError
 from store.port import Reader, StoreFullError
 from tocsin.keeping import diary as diaries

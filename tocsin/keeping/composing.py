@@ -7,7 +7,7 @@ from models.registry.folder import Registry
 from store.port import Reader
 from tocsin.keeping.keeper import Keeper
 from tocsin.keeping.trainings import Trainings
-from tocsin.model_place import registry
+from tocsin.modelling.place import registry
 from tocsin.places import keeping_folder, models_url
 from wire.ports import Inbox
 from wire.settings import Loaded

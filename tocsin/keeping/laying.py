@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 
 from models.arrays import F64, I64
-from stream.grid import Grid
-from stream.pace import Pace, learn
-from stream.running import parse
+from stream.devices.grid import Grid
+from stream.devices.pace import Pace, learn
+from stream.devices.running import parse
 from wire.config import DeviceRule
 
 FIRST_ROWS = 2000  # tell how often it speaks

@@ -15,7 +15,7 @@ from models.watching.drift import drift
 from models.watching.finding import Watch, together
 from models.watching.reference import FILE, NoReferenceError, Reference, Seen, decoded
 from store.port import Device, Reader
-from stream.seats import RULES_OF
+from stream.models.seats import RULES_OF
 from tocsin.keeping.glimpse import Wanted, glimpse
 from wire.config import Config
 from wire.messages import Run

@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 import msgspec
 
-from tocsin.access import Held, KnownDevice
 from tocsin.keeping.job import Job, Portion, Runs
 from tocsin.keeping.look import whole_of
 from tocsin.keeping.spans import spans
+from tocsin.reaching.access import Held, KnownDevice
 from wire.config import Config
 from wire.messages import NS_PER_S, Run
 

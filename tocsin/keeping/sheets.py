@@ -17,7 +17,7 @@ from models.registry.manifest import Data, Source
 from tocsin.keeping.job import Job, Portion, Runs
 from tocsin.keeping.laying import Laid, every_ns, laid
 from tocsin.keeping.spans import USUAL, painted, used
-from tocsin.recipes import recipe_of
+from tocsin.modelling.recipes import recipe_of
 
 LABEL = "label"  # where the recipe names no column of labels
 DEVICE = "device"

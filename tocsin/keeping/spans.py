@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from models.arrays import I64
-from tocsin.access import Rang, Said
+from tocsin.reaching.access import Rang, Said
 from wire.messages import Alarm, Label
 
 State = Alarm | Rang  # as a reader has it, or as a command is told of it

@@ -12,13 +12,13 @@ from models.registry.errors import ModelDamagedError, ModelMissingError
 from models.registry.folder import CANDIDATE, CHAMPION, Registry
 from store.errors import StoreError
 from store.port import Reader, StoreAwayError
-from tocsin.at_hand import AtHand
 from tocsin.keeping import portions
 from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Ended, Page, Ruling, Trained
 from tocsin.keeping.job import Job, Kind, Result
 from tocsin.keeping.process import Process, folder_in, sweep
 from tocsin.keeping.shown import Shown, shown
+from tocsin.reaching.at_hand import AtHand
 from wire.config import DAY_NS, Config, ModelRule
 from wire.messages import ModelChange
 from wire.ports import BusError, FullError, Inbox

@@ -22,12 +22,12 @@ from models.reading.errors import ReadingError
 from models.recipe import RecipeError
 from models.registry.errors import ModelDamagedError, ModelRefusedError, RegistryError
 from models.registry.folder import Registry
-from tocsin.gating import ruled
 from tocsin.keeping.job import Job, Kind, Result, conclude, read
 from tocsin.keeping.judging import evidence_sheets
 from tocsin.keeping.sheets import recipe_for, sheets, sourced
-from tocsin.model_place import ModelError, registry, stored
-from tocsin.model_training import Wish, make
+from tocsin.modelling.gating import ruled
+from tocsin.modelling.place import ModelError, registry, stored
+from tocsin.modelling.training import Wish, make
 from wire.units import size_text
 
 LOCK = ".lock"

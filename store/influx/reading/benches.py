@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from store.benches import WhichLabels, WhichRuns
 from store.influx.bench_lines import APART
 from store.influx.blob import told
 from store.influx.client import Series
@@ -29,6 +28,7 @@ from store.influx.table import (
     STATION,
     shown,
 )
+from store.which import WhichLabels, WhichRuns
 from wire.messages import Advice, Label, Measured, Role, Run
 
 CHANGES = 4  # of a run, as a guess

@@ -9,7 +9,6 @@ from typing import Literal, Self
 
 import msgspec
 
-from store.benches import WhichLabels, WhichRuns
 from store.errors import UnknownDeviceError
 from store.export import SINKS, whole
 from store.influx.reading import benches, series
@@ -23,7 +22,7 @@ from store.influx.reading.words import DEAD_FIELDS, GAP_FIELDS, dead_of, gaps_of
 from store.influx.table import DEAD, DEVICE, EDGE, GAPS, shown
 from store.port import Accounts, Device, Series, StoreAwayError
 from store.series import as_series
-from store.whose import Whose
+from store.which import WhichLabels, WhichRuns, Whose
 from wire.messages import Advice, Alarm, AlarmState, DeadLetter, Gap, Label, Liveness, Measured, Role, Run, SourceState
 
 JOIN_S = 10.0

@@ -27,7 +27,7 @@ from store.influx.table import (
 )
 from store.port import TooManyRowsError
 from store.series import Columns, merged
-from store.whose import Whose
+from store.which import Whose
 
 MOST_ROWS = 500_000  # in one answer; more go into a file
 PIECE_VALUES = 100_000  # of one question

@@ -10,7 +10,7 @@ from store.archive.archive import Archive
 from store.archive.audit import audit
 from store.archive.place import Folder
 from tests.store.archive.pieces import stream
-from tocsin.archive_commands import archive as command
+from tocsin.commands.archive import archive as command
 
 RECORDS = stream(40)
 

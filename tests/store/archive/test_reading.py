@@ -13,7 +13,7 @@ from store.archive.errors import ArchiveBrokenError, ArchiveError
 from store.archive.manifest import Manifest
 from store.archive.place import Folder, Place, place
 from store.archive.reading import ArchiveReader
-from store.box import DuckStore
+from store.box.box import DuckStore
 from store.errors import UnknownDeviceError
 from store.series import merged
 from tests.store.archive.pieces import START_NS, STEP_NS, batch, frame, record, stream

@@ -21,7 +21,7 @@ from store.archive.reading import ArchiveReader
 from tests.servers.kafka import kafka
 from tests.servers.ports import until
 from tests.store.archive.pieces import batch, stream, tree
-from tocsin.archive_role import LONGEST_DELAY_S, Archivist, archive
+from tocsin.roles.archive import LONGEST_DELAY_S, Archivist, archive
 from wire.envelope import pack
 from wire.messages import NS_PER_S
 from wire.ports import BusError, FeedEndedError, Record
@@ -37,7 +37,7 @@ from bus.address import Address
 from bus.feed import KafkaFeed
 from store.archive.archive import Archive
 from store.archive.place import Folder
-from tocsin.archive_role import GROUP, Archivist
+from tocsin.roles.archive import GROUP, Archivist
 from wire.topics import INPUTS
 
 with KafkaFeed(Address(servers=sys.argv[1]), group=GROUP, topics=[INPUTS]) as feed:

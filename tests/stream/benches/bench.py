@@ -8,7 +8,7 @@ import numpy as np
 from models.contract import F64, Detector, Job, Scored, Task
 from models.decide import DEFAULT
 from stream.core import Core
-from stream.detectors import Shelf
+from stream.models.detectors import Shelf
 from tests.stream.plant import T0, Line, S
 from wire.config import Config, Costs, Procedure
 from wire.messages import Advice, Label, Measured, Run, RunEnded, RunEvent, RunStarted, StepEnded

@@ -12,8 +12,8 @@ from simulators.bench import runs
 from simulators.disorder import Disorder
 from simulators.trial import Trial
 from stream.core import Core
-from stream.detectors import Shelf
 from stream.inputs import Item
+from stream.models.detectors import Shelf
 from tests.stream.benches.bench import Foreseer
 from wire.config import HOUR_NS, Config, Costs, Procedure
 from wire.messages import NS_PER_S, Action, Batch, ModelChange, RunEvent, Verb

@@ -5,10 +5,10 @@ import math
 import pytest
 
 from models.contract import Task
+from stream.alarms.rules import RULES
 from stream.benches.advising import NEEDED
 from stream.benches.control import whole
 from stream.benches.ending import TEST
-from stream.rules import RULES
 from tests.stream.benches.bench import COSTS, STEPS, Broken, Foreseer, Hall, Silent, at, floor, rule
 from tests.stream.plant import LATE_LANE, NAN, Line, batch, frame
 from wire.config import Costs

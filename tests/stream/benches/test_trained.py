@@ -16,7 +16,7 @@ from simulators.bench import runs
 from simulators.trial import Trial
 from stream.benches.calls import STATION
 from stream.core import Core
-from stream.detectors import Shelf
+from stream.models.detectors import Shelf
 from stream.state import split_key
 from tests.stream.benches.bench import Hall
 from tests.stream.plant import LANE

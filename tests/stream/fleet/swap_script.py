@@ -11,7 +11,7 @@ from models.contract import Detector
 from stream.core import Core
 from stream.fleet.settings import WorkerSettings
 from stream.fleet.worker import Worker
-from stream.herald import Wanted
+from stream.models.herald import Wanted
 from tests.stream.plant import RINGS, Distance
 from wire.config import Config, DeviceRule
 

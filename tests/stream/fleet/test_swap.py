@@ -14,10 +14,10 @@ from bus.address import Address
 from bus.publisher import KafkaPublisher
 from models.contract import Detector
 from stream.core import Core
-from stream.detectors import SETTLE_ROWS
 from stream.fleet.settings import WorkerSettings
 from stream.fleet.worker import Worker
-from stream.herald import Wanted
+from stream.models.detectors import SETTLE_ROWS
+from stream.models.herald import Wanted
 from tests.servers.kafka import kafka
 from tests.servers.ports import until
 from tests.stream.fleet.test_worker import Plant

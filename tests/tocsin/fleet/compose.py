@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 import yaml
 
-from tocsin.fleet_starter import COMPOSE
+from tocsin.starting.fleet_starter import COMPOSE
 
 ROOT = Path(__file__).parents[3]
 VARIABLE = re.compile(r"\$\$|\$\{(\w+):\?[^}]+\}")

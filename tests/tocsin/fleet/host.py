@@ -22,7 +22,7 @@ from tests.servers.ports import free_port, until
 from tests.tocsin.fleet.compose import ROOT, File, Service, read
 from tests.tocsin.fleet.confinement import confined
 from tests.tocsin.fleet.images import commands, packages
-from tocsin.fleet_starter import COMPOSE, ENV, FLEET, write_fleet
+from tocsin.starting.fleet_starter import COMPOSE, ENV, FLEET, write_fleet
 
 READY_S = 120.0
 CLUSTER = "5L6g3nShT-eMCtK--X86sw"  # what the image of Kafka takes when nobody says another

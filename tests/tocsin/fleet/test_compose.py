@@ -16,11 +16,11 @@ from store.influx.errors import TOKEN as INFLUX_TOKEN
 from stream.fleet.settings import WorkerSettings
 from tests.tocsin.fleet.compose import ROOT, Mount, Service, read, text, variables
 from tests.tocsin.fleet.images import dockerfile
-from tocsin.check import TOKEN, check
 from tocsin.command import cli
-from tocsin.fleet_starter import COMPOSE, EDGE, ENV, FLEET, SETTINGS, env_text, write_fleet
+from tocsin.examining.check import TOKEN, check
 from tocsin.places import keeping_folder
-from tocsin.simulate import PASSWORD, USERNAME
+from tocsin.playing.machine import PASSWORD, USERNAME
+from tocsin.starting.fleet_starter import COMPOSE, EDGE, ENV, FLEET, SETTINGS, env_text, write_fleet
 from wire.config import Console, MqttSource
 from wire.settings import load
 from wire.units import duration_ns

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.tocsin.fleet.compose import ROOT, read
 from tests.tocsin.fleet.images import dockerfile, locked, packages
 from tests.tocsin.fleet.test_compose import ENVIRON
-from tocsin.fleet_starter import COMPOSE, EDGE, FLEET, write_fleet
+from tocsin.starting.fleet_starter import COMPOSE, EDGE, FLEET, write_fleet
 
 OURS = [service for service in read(ENVIRON).services.values() if service.build]
 
@@ -63,7 +63,7 @@ def test_the_edge_has_the_versions_of_the_fleet() -> None:
 EDGE_ALONE = """
 from importlib import import_module
 from importlib.util import find_spec
-import tocsin.edge_role
+import tocsin.roles.edge
 from edge.sources.table import MODULES
 for module in MODULES.values():
     import_module(module)

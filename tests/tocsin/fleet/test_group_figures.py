@@ -15,7 +15,7 @@ from bus.publisher import KafkaPublisher
 from bus.topics import Topics, layouts
 from tests.servers.kafka import kafka
 from tests.servers.ports import until
-from tocsin.group_figures import Figures, GroupFigures
+from tocsin.roles.group_figures import Figures, GroupFigures
 from wire.envelope import pack
 from wire.messages import Batch
 from wire.topics import INPUTS

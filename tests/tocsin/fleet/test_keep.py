@@ -22,7 +22,7 @@ from tests.servers.influx import TOKEN, Influx, influx
 from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import until
 from tests.tocsin.plant import QUIET, RULES, tocsin
-from tocsin.keep_role import Term, WholeInbox
+from tocsin.roles.keep import Term, WholeInbox
 from wire.config import Retention
 from wire.envelope import unpack_input
 from wire.messages import Alarm, AlarmState, ModelChange, Watched

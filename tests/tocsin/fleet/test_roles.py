@@ -17,7 +17,7 @@ from bus.history import history
 from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import until
 from tests.tocsin.plant import RECORDED, RULES, tocsin, told
-from tocsin.box import Box
+from tocsin.roles.box import Box
 from wire.envelope import Rejected, pack, unpack_outcomes
 from wire.messages import Alarm, DeadLetter, Origin, Outcome, Scores, SourceStatus, Tick
 from wire.settings import load

@@ -19,11 +19,11 @@ from store.influx.errors import TOKEN
 from tests.servers.influx import Influx, influx
 from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import free_port, until
-from tocsin.fleet import RoleError
-from tocsin.sink_role import sink
-from tocsin.store_commands import sink as sink_command
-from tocsin.store_commands import store
-from tocsin.vitals import Probe
+from tocsin.commands.store import sink as sink_command
+from tocsin.commands.store import store
+from tocsin.roles.fleet import RoleError
+from tocsin.roles.sink import sink
+from tocsin.roles.vitals import Probe
 from wire.envelope import pack, pack_outcomes
 from wire.messages import Alarm, AlarmState, Batch, Frame, Health, Liveness, Origin, Priority
 from wire.settings import Loaded, load

@@ -19,18 +19,18 @@ from models.registry.folder import Registry
 from tests.console.fakes import Answering, Plant
 from tests.tocsin.keeping import test_look
 from tests.tocsin.keeping.workshop import BEGUN_NS, EDGE, HOUR_NS, Workshop
-from tocsin.at_hand import AtHand
-from tocsin.client import Client
-from tocsin.gating import contenders, ruled
-from tocsin.gating_history import recorded
 from tocsin.keeping.job import Job, read, write
 from tocsin.keeping.judging import evidence_sheets
 from tocsin.keeping.portions import gathered
 from tocsin.keeping.work import KINDS
-from tocsin.model_data import sheets
-from tocsin.model_place import ModelError
-from tocsin.model_training import Wish, make
-from tocsin.over_api import OverApi
+from tocsin.modelling.gating import contenders, ruled
+from tocsin.modelling.gating_history import recorded
+from tocsin.modelling.place import ModelError
+from tocsin.modelling.sheets import sheets
+from tocsin.modelling.training import Wish, make
+from tocsin.reaching.at_hand import AtHand
+from tocsin.reaching.client import Client
+from tocsin.reaching.over_api import OverApi
 from wire.config import ModelRule
 from wire.messages import Label, Meaning, Origin, Run
 from wire.settings import load

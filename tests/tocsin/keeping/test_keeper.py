@@ -11,8 +11,8 @@ from tests.tocsin.keeping.workshop import DEVICE, EDGE, NAME, Workshop
 from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Page, Trained
 from tocsin.keeping.keeper import Keeper
-from tocsin.model_data import sheets
-from tocsin.model_training import Wish, make
+from tocsin.modelling.sheets import sheets
+from tocsin.modelling.training import Wish, make
 from wire.config import DAY_NS, ModelRule
 from wire.messages import Watched
 

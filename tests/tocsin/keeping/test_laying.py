@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stream.grid import HOLD
+from stream.devices.grid import HOLD
 from tocsin.keeping.laying import every_ns, laid
 from wire.config import DeviceRule
 

@@ -11,9 +11,8 @@ import pytest
 from models.catalogue.run_table import run_table
 from models.recipe import parse
 from models.registry.folder import Registry
-from store.box import DuckStore
+from store.box.box import DuckStore
 from store.port import Commit
-from tocsin.at_hand import AtHand
 from tocsin.keeping import portions
 from tocsin.keeping import shown as showing
 from tocsin.keeping.diary import Page, Ringing
@@ -21,8 +20,9 @@ from tocsin.keeping.job import Job, Runs
 from tocsin.keeping.look import WHOLE, Look, looks, reference_of, whole_of
 from tocsin.keeping.shown import Shown
 from tocsin.keeping.triggers import Case, reason
-from tocsin.model_data import sheets
-from tocsin.model_training import Wish, make
+from tocsin.modelling.sheets import sheets
+from tocsin.modelling.training import Wish, make
+from tocsin.reaching.at_hand import AtHand
 from wire.config import Config, ModelRule, Procedure
 from wire.messages import Label, Meaning, Origin, Run
 

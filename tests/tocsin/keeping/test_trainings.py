@@ -257,7 +257,7 @@ ALONE = """
 import sys, time
 from pathlib import Path
 from models.registry.folder import Registry
-from store.box import DuckStore
+from store.box.box import DuckStore
 from tocsin.keeping.diary import Page
 from tocsin.keeping.trainings import Trainings
 from wire.config import Config, ModelRule
@@ -296,7 +296,7 @@ import itertools, json, os, shutil, signal, sys
 from pathlib import Path
 from models.registry.folder import Registry
 from models.registry.place import Local
-from store.box import DuckStore
+from store.box.box import DuckStore
 from tests.tocsin.keeping.workshop import Workshop
 from tocsin.keeping import diary as diaries
 from tocsin.keeping.diary import Diary, Page, Ruling

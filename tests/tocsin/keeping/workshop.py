@@ -13,10 +13,10 @@ from models.recipe import Recipe, parse
 from models.registry.folder import Registry
 from simulators.pump import Pump
 from simulators.surroundings import Schedule
-from store.box import DuckStore
+from store.box.box import DuckStore
 from store.port import Commit
-from tocsin.model_data import sheets
-from tocsin.model_training import Made, Wish, make
+from tocsin.modelling.sheets import sheets
+from tocsin.modelling.training import Made, Wish, make
 from wire.config import Config, DeviceRule, ModelRule
 from wire.messages import (
     Alarm,

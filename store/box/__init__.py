@@ -1,0 +1,1 @@
+"""The store of a box: one DuckDB file."""

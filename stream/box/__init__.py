@@ -1,0 +1,1 @@
+"""The box's shell around the core."""

@@ -1,0 +1,1 @@
+"""Which model is at work where, and what changes that."""

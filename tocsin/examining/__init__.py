@@ -1,0 +1,1 @@
+"""Everything that is wrong with a config, and with what it made."""

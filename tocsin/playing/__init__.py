@@ -1,0 +1,1 @@
+"""Simulated machines and benches, the demo, and recordings played again."""

@@ -1,0 +1,1 @@
+"""What runs for long, put together: the box, and each role of a fleet."""

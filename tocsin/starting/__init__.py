@@ -1,0 +1,1 @@
+"""A first config, from what is there."""
