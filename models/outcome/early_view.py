@@ -8,6 +8,7 @@ from scipy.linalg import solve_triangular
 
 from models.contract import F64, I64, Bools
 from models.outcome.early_families import Families, families
+from models.outcome.early_limits import Limits, limits
 from models.outcome.early_steps import Steps
 
 FAR = 10.0  # spreads: a value beyond counts as this,
@@ -31,6 +32,7 @@ class View:
     root: F64  # v x v, lower; the covariance of measurements is root times its transpose
     follow: float  # share of a station's drift that the next unit is expected to show
     pace: float  # share of a unit in the memory of its station
+    limits: Limits | None = None  # None where no column holds a margin, and of models of before they were told
 
     def scaled(self, x: F64) -> F64:
         """Spreads from the usual, n x c; NaN where it is missing or never moved."""
@@ -88,22 +90,26 @@ class View:
             *_largest(moved, 2),
             _added(np.isnan(z[:, usual[usual < end]]).astype(np.float64)),
             *self.alike.told(own, mine_now),
+            *([] if self.limits is None else [self.limits.worst(self.room(z, self.limits.margins), end)]),
         ]
         shown = np.where(mine_now, surprise, np.nan)
         return np.concatenate([np.stack(tallies, axis=1), shown], axis=1)
 
     def _margin(self, z: F64, chosen: I64) -> tuple[F64, F64, F64]:
         """The smallest two margins among some columns, and how many are out of limits."""
-        mine = chosen[self.steps.margin[chosen]]
-        room = self.place[mine] + z[:, mine] * self.spread[mine]
+        room = self.room(z, chosen[self.steps.margin[chosen]])
         lowest = _largest(np.where(np.isnan(room), -np.inf, -room), 2, sizes=False)
         return -lowest[0], -lowest[1], _added((room < 0).astype(np.float64))
+
+    def room(self, z: F64, margins: I64) -> F64:
+        """What columns that hold margins said, from their spreads."""
+        return np.asarray(self.place[margins] + z[:, margins] * self.spread[margins])
 
 
 def view(
     x: F64, passed: Bools, steps: Steps, *, shrink: float, follow: float, span: float, turn: Sequence[I64]
 ) -> View:
-    """Fit to units (n x c, NaN = missing), of which some `passed`; `turn`: those of each station in their order."""
+    """Fit to units (n x c, NaN = missing) that `passed` or failed; `turn`: those of each station in their order."""
     good = np.where(np.isfinite(x[passed]), x[passed], np.nan)
     known = np.isfinite(good).sum(axis=0)
     filled = np.where(known >= FEW, good, 0.0)
@@ -119,7 +125,9 @@ def view(
     left = np.where(np.isfinite(left), left, 0.0)
     together = _covariance(left, shrink)
     root = np.asarray(np.linalg.cholesky(together), dtype=np.float64)
-    return replace(found, alike=families(together), root=root)
+    margins = np.flatnonzero(steps.margin & (spread > 0))
+    told = limits(found.room(z, margins), ~passed, margins) if len(margins) else None
+    return replace(found, alike=families(together), root=root, limits=told)
 
 
 def _covariance(left: F64, shrink: float) -> F64:
