@@ -18,7 +18,7 @@ from tocsin.roles.box import Box
 from wire.messages import DeadLetter, SourceStatus
 from wire.settings import load
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

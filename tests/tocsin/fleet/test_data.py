@@ -19,7 +19,7 @@ from tests.tocsin.fleet.test_serve import PARTS, Serve, states, write
 from tests.tocsin.plant import ROWS, tocsin
 from wire.config import DAY_NS, Retention
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(600)]
 SPAN = ("--from", "2026-05-01T06:00:20Z", "--to", "2026-05-01T06:00:40Z")
 
 

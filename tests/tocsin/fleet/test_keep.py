@@ -251,7 +251,7 @@ def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
 
 @pytest.mark.server
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_fleet_finds_its_pump_drifting_and_has_one_new_model_from_its_two_keepers(plant: Plant) -> None:
     with plant.edge(plant.calm):
         until(lambda: plant.scored(1) > 300, what="scores of the pump", within_s=90)

@@ -128,6 +128,7 @@ def test_topics_are_made_once_and_a_wrong_layout_is_refused_in_words(broker: Kaf
     admin.delete_topics([STATE])[STATE].result(10)
     until(lambda: STATE not in admin.list_topics(timeout=10).topics, what="no state topic")
     admin.create_topics([NewTopic(STATE, 2, 1)])[STATE].result(10)
+    until(lambda: STATE in admin.list_topics(timeout=10).topics, what="the state topic")
     uneven = tocsin("stream", "-c", config, "--vitals", "")
     assert f"{INPUTS} has {PARTS} partitions and {STATE} has 2" in uneven.stderr
     admin.delete_topics([STATE])[STATE].result(10)

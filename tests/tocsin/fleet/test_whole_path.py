@@ -23,7 +23,7 @@ from tests.servers.kafka import Kafka, kafka
 from tests.servers.ports import until
 from wire.config import Retention
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(600)]
 NOT_HERE = {  # what this plant does not show, and why
     "Device: Score: B",  # scored late: after an outage of minutes only
     "Pipeline: Rows lost in gaps: A",  # a broken line loses rows that nobody counted
@@ -156,7 +156,7 @@ def test_what_machines_say_reaches_every_panel_and_rule_of_grafana(
         waiting = [each for each in (*panels(), *rules(), *notes()) if each.where not in NOT_HERE]
         assert len(waiting) > 30
         with hall.pump():
-            deadline = time.monotonic() + 150
+            deadline = time.monotonic() + 300
             while waiting and time.monotonic() < deadline:
                 time.sleep(1.0)
                 waiting = unanswered(hall, waiting)

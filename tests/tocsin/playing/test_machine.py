@@ -128,5 +128,5 @@ def test_every_fault_can_be_had_from_the_command(fault: str) -> None:
 
 
 def test_simulating_loads_neither_the_store_nor_the_page() -> None:
-    code = "import sys, tocsin.simulate; print({'duckdb', 'nicegui', 'fastapi'} & set(sys.modules))"
+    code = "import sys, tocsin.playing.machine; print({'duckdb', 'nicegui', 'fastapi'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"set()\n"
