@@ -154,6 +154,7 @@ name = "pump"
 recipe = "pump.toml"
 history = "1h"
 retrain = ["drift"]
+after_drift = "10s"
 check_every = "1s"
 """
 ROWS, EVERY_MS = 1000, 20
