@@ -27,7 +27,7 @@ class View:
 
     steps: Steps
     place: F64  # c; median
-    spread: F64  # c; 0: it never moved, or was hardly ever there
+    spread: F64  # c; 0: it never moved, or was hardly ever there; of a margin that never moved 1
     alike: Families
     root: F64  # v x v, lower; the covariance of measurements is root times its transpose
     follow: float  # share of a station's drift that the next unit is expected to show
@@ -117,6 +117,8 @@ def view(
     spread = OF_NORMAL * np.nanmedian(np.abs(filled - place), axis=0)
     spread = np.where(spread > 0, spread, np.nanstd(filled, axis=0))
     spread = np.where(spread > LEAST * np.nanmax(np.abs(filled), axis=0), spread, 0.0)
+    # A check that each passing unit met, of yes or no, has no spread, and is the clearest of all limits.
+    spread = np.where((spread == 0) & steps.margin & (known >= FEW), 1.0, spread)
     count = len(steps.measured)
     found = View(steps, place, spread, families(np.eye(count)), np.eye(count), follow, 1.0 / span)
     z = found.scaled(x)

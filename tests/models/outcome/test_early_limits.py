@@ -66,6 +66,25 @@ def test_a_unit_beyond_a_limit_that_failed_all_is_stopped_at_once_and_one_beyond
     assert (scores[spared] >= 1.0).any(axis=1).mean() < 0.2
 
 
+def checked(count: int, seed: int) -> Table:
+    """Units with a check of yes or no in step 6, which all must meet and a few do not."""
+    rng = np.random.default_rng(seed)
+    stretches = []
+    for stretch in bench(count, seed).stretches:
+        rows, label, met = stretch.rows.copy(), stretch.label, rng.random(count) >= SOME
+        assert label is not None
+        rows[:, CRITICAL - 1], rows[:, CRITICAL] = met, np.where(met, 0.0, -1.0)
+        stretches.append(msgspec.structs.replace(stretch, rows=rows, label=np.where(met, label, 1.0)))
+    return msgspec.structs.replace(bench(count, seed), stretches=tuple(stretches))
+
+
+def test_a_unit_that_misses_a_check_which_each_passing_unit_met_is_stopped_at_once() -> None:
+    model, table = train(recipe(), checked(500, 11)).model, checked(300, 12)
+    _, scores = called(model, table)
+    doomed = table.stacked()[:, CRITICAL] < 0
+    assert (scores[doomed, 5] >= 1.0).mean() > 0.9
+
+
 def test_a_model_of_before_limits_were_told_is_asked_as_it_was_trained() -> None:
     call = fitted().head
     assert isinstance(call, EarlyCall)
