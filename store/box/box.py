@@ -1,7 +1,8 @@
 """The store of a box: one DuckDB file, written by one thread and read by many of the same process."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from threading import Lock
@@ -22,6 +23,8 @@ from store.series import as_series
 from store.which import WhichLabels, WhichRuns, Whose
 from wire.config import Retention
 from wire.messages import Advice, Alarm, DeadLetter, Gap, Label, Liveness, Measured, Role, Run, SourceState
+
+PATIENCE_S, PAUSE_S = 10.0, 0.01  # with readers that are told to end
 
 
 class DuckStore:
@@ -46,6 +49,7 @@ class DuckStore:
         self._room = Room(path=path, min_free=self._retention.min_free, free=free)
         self._lock = Lock()
         self._root: duckdb.DuckDBPyConnection | None = None
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()  # that are read by
         self._pen: Pen | None = None
         self._entered = False
 
@@ -243,14 +247,32 @@ class DuckStore:
             root, self._root, pen, self._pen = self._root, None, self._pen, None
         if pen is not None:
             pen.con.close()
-        if root is not None:
-            root.close()
+        deadline_s = time.monotonic() + PATIENCE_S
+        while root is not None:
+            try:
+                root.close()
+                root = None
+            except duckdb.OperationalError:  # a reader is at work, which closing ends
+                if time.monotonic() > deadline_s:
+                    raise
+                self._interrupt()
+                time.sleep(PAUSE_S)
+
+    def _interrupt(self) -> None:
+        with self._lock:
+            for cursor in self._cursors:
+                with suppress(duckdb.Error):  # it has just come to its end
+                    cursor.interrupt()
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             with translated(self._path), self._cursor() as con:
-                yield con
+                try:
+                    yield con
+                finally:
+                    with self._lock:
+                        self._cursors.discard(con)
         except StoreBrokenError as error:
             if self._root is None:  # closed meanwhile, which ends all that is under way
                 raise StoreClosedError(self._path) from error
@@ -261,7 +283,9 @@ class DuckStore:
         with self._lock:
             if self._root is None:
                 raise StoreClosedError(self._path)
-            return self._root.cursor()
+            cursor = self._root.cursor()
+            self._cursors.add(cursor)
+            return cursor
 
     def _writing(self) -> Pen:
         if self._read_only:

@@ -1,3 +1,4 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -75,3 +76,20 @@ def test_closing_ends_what_is_read_and_loses_no_commit(tmp_path: Path) -> None:
             read_after_close(store)
     with DuckStore(path=path) as again:
         assert again.counted() == {"edge": 50_000}
+
+
+def test_closing_ends_a_question_that_would_take_for_ever(tmp_path: Path) -> None:
+    begun = Event()
+
+    def ask(store: DuckStore) -> None:
+        with store._reading() as con:
+            begun.set()
+            con.execute("SELECT sum(a.range * b.range) FROM range(10_000_000) a, range(10_000_000) b").fetchall()
+
+    with ThreadPoolExecutor(1) as pool:
+        with DuckStore(path=tmp_path / "box.duckdb") as store:
+            asked = pool.submit(ask, store)
+            assert begun.wait(10)
+            time.sleep(0.1)  # the question is under way
+        with pytest.raises(StoreClosedError, match="not open"):
+            asked.result(timeout=30)
