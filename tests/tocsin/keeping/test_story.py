@@ -36,7 +36,7 @@ def test_a_bench_gets_other_parts_and_a_model_that_knows_them_and_no_flipped_out
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOCSIN_MLFLOW", "off")
-    told = bench.tell(tmp_path, bench.Plan(fitted=320, before=45, after=30))
+    told = bench.tell(tmp_path, bench.Plan(fitted=450, before=45, after=45, seed=12))
     assert 0 < told.drift_found_runs <= 120
     assert told.champion > 1
     assert told.shadow_runs > 0
