@@ -1,8 +1,7 @@
 """The store of a box: one DuckDB file, written by one thread and read by many of the same process."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from threading import Lock
@@ -13,7 +12,7 @@ import duckdb
 
 from store import export
 from store.box import benches, readings, recall, retention, scores, words
-from store.box.opening import connect, translated
+from store.box.opening import close, connect, translated
 from store.box.readings import Span
 from store.box.room import Room, free_bytes
 from store.box.writing import Pen
@@ -23,8 +22,6 @@ from store.series import as_series
 from store.which import WhichLabels, WhichRuns, Whose
 from wire.config import Retention
 from wire.messages import Advice, Alarm, DeadLetter, Gap, Label, Liveness, Measured, Role, Run, SourceState
-
-PATIENCE_S, PAUSE_S = 10.0, 0.01  # with readers that are told to end
 
 
 class DuckStore:
@@ -247,22 +244,12 @@ class DuckStore:
             root, self._root, pen, self._pen = self._root, None, self._pen, None
         if pen is not None:
             pen.con.close()
-        deadline_s = time.monotonic() + PATIENCE_S
-        while root is not None:
-            try:
-                root.close()
-                root = None
-            except duckdb.OperationalError:  # a reader is at work, which closing ends
-                if time.monotonic() > deadline_s:
-                    raise
-                self._interrupt()
-                time.sleep(PAUSE_S)
+        if root is not None:
+            close(root, self._under_way)
 
-    def _interrupt(self) -> None:
+    def _under_way(self) -> list[duckdb.DuckDBPyConnection]:
         with self._lock:
-            for cursor in self._cursors:
-                with suppress(duckdb.Error):  # it has just come to its end
-                    cursor.interrupt()
+            return list(self._cursors)
 
     @contextmanager
     def _reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

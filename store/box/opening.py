@@ -6,8 +6,9 @@ query made small commits slower, and a box has other work for its cores.
 """
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -25,6 +26,7 @@ from store.errors import (
 from store.port import StoreFullError
 
 MEMORY = "96MB"
+PATIENCE_S, PAUSE_S = 10.0, 0.01  # with readers that are told to end
 WAL_BYTES = 16_000_000  # the write-ahead log is folded into the file at this size
 _DAMAGED = ("Corrupt", "checksum", "Could not read", "not enough bytes", "Failure while replaying")
 _NO_ROOM = ("No space left", "File too large", "Disk quota", "Out of Disk", "max_temp_directory_size")
@@ -124,3 +126,20 @@ def _meaning(path: Path, error: duckdb.Error) -> StoreError | StoreFullError:
 
 def _first_line(error: duckdb.Error) -> str:
     return str(error).strip().partition("\n")[0]
+
+
+def close(root: duckdb.DuckDBPyConnection, under_way: Callable[[], Iterable[duckdb.DuckDBPyConnection]]) -> None:
+    """Close a database and end what its cursors are asked meanwhile: DuckDB refuses to close under a question."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            root.close()
+        except duckdb.OperationalError:
+            if time.monotonic() > deadline_s:
+                raise
+        else:
+            return
+        for cursor in under_way():
+            with suppress(duckdb.Error):  # it has just come to its end
+                cursor.interrupt()
+        time.sleep(PAUSE_S)
